@@ -1,0 +1,198 @@
+// The list of messages: what was said, what happened, and at its end what was
+// written here and is still on its way.
+
+import { avatar, el, linked, nameOf, timeOf } from "./dom.js";
+import { formatSize } from "./wire.js";
+
+/** More lines than this are not kept. */
+const MOST_LINES = 500;
+
+/** More pictures than this are not kept. */
+const MOST_PICTURES = 20;
+
+/** Messages of one person with less than this between them, in ms, stand together. */
+const TOGETHER = 5 * 60_000;
+
+/** This close to the end, in pixels, the list follows what is new. */
+const NEAR_END = 80;
+
+const DELIVERY = { waiting: "not sent yet", sent: "sending…", failed: "not sent" };
+
+export class Log extends EventTarget {
+  #scroller;
+  #list;
+  #onWay = new Map(); // id → line of a message that has not come back
+  #pictures = []; // { figure, url }, oldest first
+  #missed = 0; // messages below what can be seen
+
+  /** The event "missed" tells that the number of messages below changed. */
+  constructor(scroller, list) {
+    super();
+    this.#scroller = scroller;
+    this.#list = list;
+    scroller.addEventListener("scroll", () => { if (this.#atEnd()) this.#setMissed(0); }, { passive: true });
+    new ResizeObserver(() => { if (this.#missed === 0) this.#follow(); }).observe(scroller);
+  }
+
+  get missed() {
+    return this.#missed;
+  }
+
+  /** Shows a message of somebody: { name, text, cut }. */
+  message({ name, text, cut }) {
+    const content = el("p", { className: "text", dir: "auto", dataset: { testid: "message-text" } }, ...linked(text));
+    if (cut > 0) content.append(el("span", { className: "cut" }, `… ${cut} more characters are not shown`));
+    this.#add(line({ name, own: false, content }));
+  }
+
+  /** Shows binary data of somebody as what wire.js took it for. */
+  binary(found, buffer) {
+    const name = "guest";
+    const content = found.kind === "picture" ? this.#picture(found, buffer) : hexPreview(found);
+    this.#add(line({ name, own: false, content }));
+  }
+
+  /** Shows an entry of the outbox, or its new state. onAgain is called if a person wants it sent again. */
+  onWay(entry, onAgain) {
+    let item = this.#onWay.get(entry.id);
+    if (!item) {
+      const content = el("p", { className: "text", dir: "auto", dataset: { testid: "message-text" } }, ...linked(entry.text));
+      item = line({ name: entry.name, own: true, content });
+      this.#onWay.set(entry.id, item);
+      this.#insert(item, null);
+      this.toEnd();
+    }
+    item.dataset.delivery = entry.state;
+    const note = el("span", { className: "delivery" }, DELIVERY[entry.state]);
+    if (entry.state === "failed") {
+      note.append(" ", el("button", { type: "button", className: "again", onclick: onAgain }, "Try again"));
+    }
+    item.querySelector(".delivery")?.remove();
+    item.querySelector(".stamp").append(note);
+  }
+
+  /** A message of ours came back: it takes its place among what was said. */
+  delivered(id) {
+    const item = this.#onWay.get(id);
+    if (!item) return;
+    this.#onWay.delete(id);
+    item.dataset.delivery = "delivered";
+    item.querySelector(".delivery")?.remove();
+    const { value: next = null } = this.#onWay.values().next();
+    // Only a message that overtook others moves: a screen reader would read it again.
+    if (next && next.compareDocumentPosition(item) & Node.DOCUMENT_POSITION_FOLLOWING) {
+      this.#list.insertBefore(item, next);
+    }
+    this.#regroup();
+  }
+
+  /** Writes a quiet line about what happened; its parts are text or elements. */
+  note(kind, ...parts) {
+    const item = el("li", { className: "note", dataset: { testid: "note", kind } }, el("p", {}, ...parts));
+    this.#add(item, false);
+  }
+
+  /** Empties the list. */
+  clear() {
+    for (const { url } of this.#pictures) URL.revokeObjectURL(url);
+    this.#pictures = [];
+    this.#onWay.clear();
+    this.#list.replaceChildren();
+    this.#setMissed(0);
+  }
+
+  /** Shows the end of the list. */
+  toEnd() {
+    this.#setMissed(0);
+    this.#follow();
+  }
+
+  #add(item, counts = true) {
+    const follows = this.#atEnd();
+    const { value: before = null } = this.#onWay.values().next();
+    this.#insert(item, before);
+    this.#trim(follows);
+    if (follows) this.#follow();
+    else if (counts) this.#setMissed(this.#missed + 1);
+  }
+
+  #insert(item, before) {
+    item.at = Date.now();
+    this.#list.insertBefore(item, before);
+    group(item);
+    group(item.nextElementSibling);
+  }
+
+  /** Removes what is too old, without moving what is being read. */
+  #trim(follows) {
+    const height = this.#scroller.scrollHeight;
+    let removed = false;
+    while (this.#list.children.length > MOST_LINES) {
+      this.#list.firstElementChild.remove();
+      removed = true;
+    }
+    if (!removed) return;
+    group(this.#list.firstElementChild);
+    if (!follows) this.#scroller.scrollTop -= height - this.#scroller.scrollHeight;
+    this.#pictures = this.#pictures.filter(({ figure, url }) => {
+      if (figure.isConnected) return true;
+      URL.revokeObjectURL(url);
+      return false;
+    });
+  }
+
+  #regroup() {
+    for (const item of this.#list.children) group(item);
+  }
+
+  #picture({ type, size }, buffer) {
+    const url = URL.createObjectURL(new Blob([buffer], { type }));
+    const what = `${type.slice("image/".length).toUpperCase()} picture, ${formatSize(size)}`;
+    const gone = (why) => { figure.replaceChildren(`${what}, ${why}`); URL.revokeObjectURL(url); };
+    const img = el("img", { src: url, alt: what });
+    const figure = el("figure", { className: "picture" }, img, el("figcaption", {}, what));
+    img.onload = () => { if (this.#missed === 0) this.#follow(); };
+    img.onerror = () => gone("which cannot be shown");
+    this.#pictures.push({ figure, url, gone });
+    if (this.#pictures.length > MOST_PICTURES) this.#pictures.shift().gone("no longer kept");
+    return figure;
+  }
+
+  #atEnd() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    return scrollHeight - scrollTop - clientHeight < NEAR_END;
+  }
+
+  #follow() {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+  }
+
+  #setMissed(n) {
+    if (this.#missed === n) return;
+    this.#missed = n;
+    this.dispatchEvent(new Event("missed"));
+  }
+}
+
+function line({ name, own, content }) {
+  const stamp = el("span", { className: "stamp" }, timeOf(new Date()));
+  const item = el("li", { className: "message", dataset: { testid: "message", own: String(own), name } },
+    nameOf(own ? "You" : name), el("div", { className: "bubble" }, content, stamp));
+  if (!own) item.prepend(avatar(name));
+  return item;
+}
+
+function hexPreview({ size, preview }) {
+  const what = el("p", { className: "text" }, `binary message, ${size === 1 ? "1 byte" : `${size} bytes`}`);
+  if (size === 0) return what;
+  return el("div", {}, what, el("code", { className: "hex" }, preview));
+}
+
+/** Marks item as the first of its person's or as one more. */
+function group(item) {
+  if (!item?.classList.contains("message")) return;
+  const last = item.previousElementSibling;
+  const more = last?.classList.contains("message") && last.dataset.own === item.dataset.own &&
+    last.dataset.name === item.dataset.name && item.at - last.at < TOGETHER;
+  item.dataset.first = String(!more);
+}

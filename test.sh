@@ -1,0 +1,314 @@
+#!/usr/bin/env bash
+#
+# The one test command of this repository. It needs Go and git; as root on
+# Debian it installs the rest by itself. Runs with bash 3.2 too (macOS).
+
+set -u -o pipefail
+cd "$(dirname "$0")" || exit 1
+exec </dev/null
+
+help() {
+	cat <<'END'
+Usage: ./test.sh [part ...]
+
+Without arguments everything is checked: set-up, format, vet, lint, other
+platforms, modules, tests with the race detector, a short run of each fuzz
+target, one round of each benchmark. The first failure stops the run, shows the
+command that failed and what it printed, and the exit status is not zero.
+
+Parts, in the order in which they run:
+  setup      install what the tests need: a C compiler, Chromium, Node.js and
+             Python's websockets (as root, with apt-get), the npm packages of
+             server/e2e, the linter
+  format     gofmt
+  vet        go vet, in each module
+  lint       golangci-lint, pinned in tools/go.mod, in each module
+  platforms  build and vet for Windows, vet for macOS, vet for js/wasm
+  modules    go mod verify and tidy; the library builds without the workspace
+  test       go test -race -shuffle=on, in each module
+  fuzz       each fuzz target for FUZZTIME (3s), found by its name
+  bench      each benchmark once, to see that it runs
+  quick      format, vet and test; installs nothing, so the end-to-end tests
+             leave out what is not on the machine, and it says what that is
+
+Environment:
+  FUZZTIME   how long each fuzz target runs, as for go test -fuzztime
+END
+}
+
+#
+# Running steps
+#
+
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT TERM
+passed=0
+
+# step TITLE FUNCTION [ARG ...] runs the function and prints one line about it.
+# Everything it prints goes to a log, shown when the step fails.
+step() {
+	local title=$1 start=$SECONDS rc
+	shift
+	: >"$tmp/command"
+	[ -t 1 ] && printf '...        %s\r' "$title"
+	(
+		set -e
+		"$@"
+	) >"$tmp/log" 2>&1
+	rc=$?
+	if [ "$rc" -ne 0 ]; then
+		printf 'FAIL %3d s  %s\n' $((SECONDS - start)) "$title"
+		[ -s "$tmp/command" ] && printf 'the command that failed: %s\n' "$(cat "$tmp/command")"
+		cat "$tmp/log"
+		printf 'steps: %d passed, 1 failed\n' "$passed"
+		exit 1
+	fi
+	passed=$((passed + 1))
+	printf 'ok   %3d s  %s\n' $((SECONDS - start)) "$title"
+}
+
+# step_shown does the same and shows what the step printed even if it is well.
+step_shown() {
+	step "$@"
+	cat "$tmp/log"
+}
+
+# run COMMAND [ARG ...] runs a command and remembers it for the report.
+run() {
+	local word line=
+	for word in "$@"; do
+		case $word in
+		'' | *[!A-Za-z0-9_./:=,@+-]*) word="'$word'" ;;
+		esac
+		line+="$word "
+	done
+	[ "$PWD" = "$root" ] || line="cd ${PWD#"$root"/} && $line"
+	printf '%s' "$line" >"$tmp/command"
+	"$@"
+}
+
+# each_module COMMAND [ARG ...] runs a command in the folder of each module of
+# the workspace.
+each_module() {
+	local dir
+	for dir in $modules; do
+		cd "$root/$dir"
+		run "$@"
+	done
+	cd "$root"
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# sources [NAME-PATTERN] prints the paths of the Go files that people wrote.
+sources() {
+	find . \( -name node_modules -o -name '.?*' -o -name testdata \) -prune -o -type f -name "${1:-*.go}" -print
+}
+
+#
+# Set-up
+#
+
+# missing prints the Debian packages that the tests need and this machine lacks.
+missing() {
+	have cc || have gcc || echo gcc libc6-dev # the race detector links with cgo
+	have chromium || have chromium-browser || have google-chrome || echo chromium
+	have node || echo nodejs
+	# Not the python3 of the PATH: a version manager's would not see Debian's packages.
+	/usr/bin/python3 -c 'import websockets' 2>/dev/null || echo python3-websockets
+	[ "$(uname -s)" != Linux ] || [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
+	have npm || echo npm # the last: see install
+}
+
+# apt_get runs apt-get without questions, and waits if another one is at work.
+apt_get() {
+	DEBIAN_FRONTEND=noninteractive run apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@"
+}
+
+# install PACKAGES installs them, but npm only if nodejs did not bring it along:
+# some builds do, and conflict with Debian's.
+install() {
+	apt_get update
+	# shellcheck disable=SC2086 # a list of packages
+	apt_get install --no-install-recommends ${1/%npm/}
+	have npm || apt_get install --no-install-recommends npm
+}
+
+npm_ci() {
+	local sum
+	cd server/e2e
+	sum="$(cksum package.json package-lock.json .npmrc) node $(node --version)"
+	if [ "$sum" != "$(cat node_modules/.installed 2>/dev/null)" ]; then
+		run npm ci
+		printf '%s\n' "$sum" >node_modules/.installed
+	fi
+}
+
+# linter prints where the linter stands: one file for each version of it and of
+# Go, as it cannot read code for a newer Go than it was built with.
+linter() {
+	local version
+	version=$(cd tools && GOWORK=off go list -m -f '{{.Version}}' github.com/golangci/golangci-lint/v2) || return
+	echo "$root/.cache/bin/golangci-lint-$version-$(go env GOVERSION)"
+}
+
+build_linter() {
+	local bin
+	bin=$(linter)
+	[ -x "$bin" ] && return
+	cd tools
+	GOWORK=off run go build -ldflags '-s -w' -o "$bin" github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+}
+
+setup() {
+	local packages
+	packages=$(missing | paste -s -d ' ' -)
+	if [ -n "$packages" ]; then
+		if [ "$(id -u)" -ne 0 ] || ! have apt-get; then
+			echo "test.sh: please install what is missing, as root on Debian: apt-get install --no-install-recommends $packages" >&2
+			exit 1
+		fi
+		step "install $packages" install "$packages"
+		hash -r
+	fi
+	step 'npm packages of server/e2e' npm_ci
+	step 'golangci-lint is built' build_linter
+}
+
+#
+# Checks
+#
+
+check_format() {
+	local badly
+	badly=$(sources | run xargs gofmt -l)
+	[ -z "$badly" ] && return
+	printf 'not formatted, run gofmt -w on:\n%s\n' "$badly"
+	return 1
+}
+
+format() { step 'gofmt' check_format; }
+
+vet() { step 'go vet' each_module go vet ./...; }
+
+lint() {
+	[ -x "$(linter)" ] || step 'golangci-lint is built' build_linter
+	step 'golangci-lint' each_module "$(linter)" run --allow-parallel-runners ./...
+}
+
+platforms() {
+	step 'Windows: go build' each_module env GOOS=windows go build ./...
+	step 'Windows: go vet' each_module env GOOS=windows go vet ./...
+	step 'macOS: go vet' each_module env GOOS=darwin go vet ./...
+	if [ -d websocket/browser ]; then
+		step 'js/wasm: go vet' run env GOOS=js GOARCH=wasm go vet ./websocket/browser/
+	fi
+}
+
+modules() {
+	step 'go mod verify' each_module go mod verify
+	step 'go mod tidy' each_module go mod tidy -diff
+	# As whoever imports it sees it: go.work is not there.
+	step 'the library on its own' run env GOWORK=off go build ./...
+}
+
+tests() {
+	local dir plain
+	for dir in $modules; do
+		step_shown "go test -race, $(title "$dir")" in_folder "$dir" go test -race -shuffle=on -timeout 10m ./...
+	done
+	# Tests that count allocations are left out under the race detector, which
+	# allocates by itself. They run here, without it.
+	plain=$(sources '*_test.go' | xargs grep -lE '^//go:build .*!race' | sed 's|/[^/]*$||' | sort -u)
+	for dir in $plain; do
+		step_shown "go test without -race, $(title "$dir")" in_folder "$dir" go test -shuffle=on -timeout 10m .
+	done
+}
+
+# title DIR names a folder in a heading.
+title() { [ "$1" = . ] && echo 'the library' || echo "${1#./}"; }
+
+# in_folder DIR COMMAND [ARG ...] runs a command there.
+in_folder() {
+	cd "$1"
+	shift
+	run "$@"
+}
+
+fuzz() {
+	local file dir name
+	sources '*_test.go' | sort | xargs grep -Eo '^func Fuzz[A-Za-z0-9_]*' >"$tmp/targets"
+	while IFS=: read -r file name; do
+		dir=$(dirname "$file")
+		name=${name#func }
+		step "fuzz $name, $(title "$dir")" fuzz_one "$dir" "$name"
+	done <"$tmp/targets"
+}
+
+fuzz_one() {
+	cd "$1"
+	attempt "$2" && return
+	# Go before 1.27 may report its own deadline as a failure (go.dev/issue/75804).
+	# A real failure says more than that, so only this one is tried again.
+	grep -q '^ *context deadline exceeded$' "$tmp/log" || return 1
+	grep -q -e 'Failing input' -e '_test.go:' -e '^panic:' "$tmp/log" && return 1
+	attempt "$2"
+}
+
+attempt() { run go test -run '^$' -fuzz "^$1\$" -fuzztime "${FUZZTIME:-3s}" .; }
+
+bench() { step 'each benchmark once' each_module go test -run '^$' -bench . -benchtime 1x ./...; }
+
+all() {
+	# With everything installed, an end-to-end test that finds nothing to test
+	# with is a failure. The tests take CI for the sign of that.
+	setup
+	export CI=true
+	format
+	vet
+	lint
+	platforms
+	modules
+	tests
+	fuzz
+	bench
+}
+
+quick() {
+	local packages
+	packages=$(missing | paste -s -d ' ' -)
+	[ -z "$packages" ] || echo "not installed, so what needs it is not tested: $packages"
+	[ -d server/e2e/node_modules ] || echo "not installed, so what needs it is not tested: npm packages of server/e2e"
+	format
+	vet
+	tests
+}
+
+#
+# Main
+#
+
+root=$PWD
+for part in "$@"; do
+	case $part in
+	-h | --help | help) help && exit ;;
+	setup | format | vet | lint | platforms | modules | test | fuzz | bench | quick | all) ;;
+	*) echo "test.sh: there is no part $part; see ./test.sh --help" >&2 && exit 2 ;;
+	esac
+done
+if ! have go; then
+	echo 'test.sh: Go is not on the PATH; install Go 1.26 or later from https://go.dev/dl/' >&2
+	exit 1
+fi
+go version >/dev/null || exit 1 # says so if it is too old
+modules=$(go list -m -f '{{.Dir}}' | sed -e "s|^$root|.|") || exit 1
+[ $# -gt 0 ] || set -- all
+for part in "$@"; do
+	case $part in
+	test) tests ;;
+	*) "$part" ;;
+	esac
+done
+printf 'steps: %d passed, 0 failed\n' "$passed"
+printf 'all is well after %d s, with %s\n' "$SECONDS" "$(go env GOVERSION)"

@@ -1,0 +1,196 @@
+package websocket
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	mathrand "math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/duplexhq/duplex/websocket/proto"
+)
+
+// A MessageType tells text from binary.
+type MessageType uint8
+
+// The types of messages (RFC 6455 §5.6).
+const (
+	Text   MessageType = 1 // UTF-8
+	Binary MessageType = 2 // any bytes
+)
+
+// String returns "text" or "binary".
+func (t MessageType) String() string {
+	switch t {
+	case Text:
+		return "text"
+	case Binary:
+		return "binary"
+	default:
+		return "unknown"
+	}
+}
+
+// A Message is one message with its type.
+type Message struct {
+	Type MessageType
+	Data []byte
+}
+
+// A Conn is one end of a WebSocket connection, made by [Accept] or [Dial].
+//
+// One goroutine at a time may read (Read, Reader, Messages, CloseRead); a second
+// one gets ErrConcurrentRead. All other methods may be called from any number of
+// goroutines at any time. Every Conn must be closed, by Close, CloseNow or a
+// reading method that returned a *CloseError; until then it holds its transport.
+type Conn struct {
+	conn        net.Conn
+	subprotocol string
+	settings    settings
+	masks       bool // this end is a client
+
+	// The machine's receiving half belongs to whoever reads, its sending half
+	// to whoever holds mu.
+	machine proto.Machine
+
+	reading  readSide
+	activity atomic.Uint32 // counts entries to and exits from waiting reads: odd while one waits
+	received atomic.Bool   // something came since the keepalive looked
+	starved  atomic.Bool   // a read ran into its deadline since the keepalive looked
+
+	mu       sync.Mutex
+	out      outbox
+	readBusy bool          // a goroutine reads
+	readFree chan struct{} // closed when it stops, if somebody waits for that
+	ended    bool          // the connection is over; the transport may still say goodbye
+	done     chan struct{} // closed when ended, made when asked for
+	onEnd    func()
+	pings    *pings
+	alive    *time.Timer // keepalive, nil if off
+	silence  silence     // keepalive's notes
+}
+
+// newConn returns a Conn over a transport whose opening handshake is done. early
+// are the bytes that came behind the handshake; the Conn keeps the slice.
+func newConn(conn net.Conn, role proto.Role, s settings, subprotocol string, early []byte) (*Conn, error) {
+	c := &Conn{conn: conn, subprotocol: subprotocol, settings: s}
+	config := proto.Config{Role: role, MaxMessage: s.maxMessage}
+	if role == proto.Client {
+		c.masks = true
+		var seed [32]byte
+		_, _ = rand.Read(seed[:]) // never fails
+		config.MaskKeys = mathrand.NewChaCha8(seed)
+	}
+	c.machine.Init(config)
+	c.reading.init(c)
+	c.out.watch = watch{conn: conn, writes: true}
+	if len(early) > 0 {
+		c.machine.Receive(early)
+	}
+	if s.registry != nil {
+		if err := s.registry.add(c); err != nil {
+			return nil, err
+		}
+	}
+	if s.trace != nil && s.trace.Opened != nil {
+		s.trace.Opened(c)
+	}
+	c.startKeepalive()
+	return c, nil
+}
+
+// Subprotocol returns the subprotocol agreed on, "" for none.
+func (c *Conn) Subprotocol() string { return c.subprotocol }
+
+// LocalAddr returns the address of this end of the transport.
+func (c *Conn) LocalAddr() net.Addr { return c.conn.LocalAddr() }
+
+// RemoteAddr returns the address of the other end of the transport.
+func (c *Conn) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
+
+// Queued returns how many bytes, frame headers included, wait for the network to
+// take them. It is more than 0 only if Post was called or the network is slow.
+func (c *Conn) Queued() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.out.size()
+}
+
+// closedError returns what Read and Write say once the connection ended, or while
+// it is closing. mu must be held.
+func (c *Conn) closedError() error {
+	switch c.machine.State() {
+	case proto.Closed, proto.Failed, proto.Lost:
+		return c.machine.Ending()
+	default:
+		return errClosing
+	}
+}
+
+// fail gives the connection up because of cause and returns how it ended. The
+// transport is dropped: what waited to be written is lost.
+func (c *Conn) fail(cause, local error) error {
+	c.mu.Lock()
+	c.machine.Abandon(cause)
+	e := c.machine.Ending()
+	if local != nil && !c.ended && e.Local == nil {
+		e.Local = local
+	}
+	c.mu.Unlock()
+	c.end()
+	c.drop()
+	return e
+}
+
+// end marks the connection as over, once: whoever waits is told.
+func (c *Conn) end() {
+	c.mu.Lock()
+	if c.ended {
+		c.mu.Unlock()
+		return
+	}
+	c.ended = true
+	if c.done != nil {
+		close(c.done)
+	}
+	if c.alive != nil {
+		c.alive.Stop()
+	}
+	onEnd, err := c.onEnd, c.machine.Ending()
+	c.mu.Unlock()
+
+	if c.settings.registry != nil {
+		c.settings.registry.remove(c)
+	}
+	if onEnd != nil {
+		onEnd()
+	}
+	if t := c.settings.trace; t != nil && t.Closed != nil {
+		t.Closed(c, err)
+	}
+}
+
+// drop closes the transport at once. Beneath TLS it closes the socket itself: the
+// goodbye of tls.Conn.Close could wait for seconds.
+func (c *Conn) drop() {
+	if t, ok := c.conn.(*tls.Conn); ok {
+		_ = t.NetConn().Close()
+		return
+	}
+	_ = c.conn.Close()
+}
+
+// doneChan returns a channel that is closed when the connection is over.
+func (c *Conn) doneChan() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done == nil {
+		c.done = make(chan struct{})
+		if c.ended {
+			close(c.done)
+		}
+	}
+	return c.done
+}

@@ -1,0 +1,26 @@
+// Package handshake is the opening handshake of WebSocket, RFC 6455 §4, without
+// any input or output: header lists go in, bytes and verdicts come out.
+//
+//	client                                        server
+//	AppendRequest(dst, offer)  ── GET … ──▶       Check(request, policy)
+//	CheckResponse(response, offer)  ◀── 101 ──    AppendResponse(dst, accepted, extra)
+//
+// Headers are maps from canonical names ("Sec-Websocket-Key") to values, so
+// that an http.Header can be assigned as it is. A driver with a parser of its
+// own has to spell the names in the same way: first letter and every letter
+// after a hyphen in upper case, all others in lower case.
+//
+// The rules are kept strictly in both roles. Every breach is an *Error that
+// names the rule and, on the server, the status to answer with.
+//
+// All functions are pure: they keep nothing, change none of their arguments
+// but dst, and may be called from any number of goroutines.
+//
+// # Caveats
+//
+// No extension is negotiated: what a client offers is checked and declined,
+// and what a server answers without having been asked fails the handshake.
+//
+// HTTP/2 and HTTP/3 open a WebSocket in another way (RFC 8441, RFC 9220) that
+// this package does not know; Check answers them with 505.
+package handshake

@@ -1,0 +1,313 @@
+package websocket
+
+import (
+	"context"
+	"sync"
+)
+
+// pongBacklog is how many pongs may wait for the network. Of further ones only
+// the newest is kept, as RFC 6455 §5.5.3 allows: a peer that pings without reading
+// cannot make us hoard answers.
+const pongBacklog = 16
+
+// An outbox holds the frames that wait for the network and knows who brings them
+// there. It is guarded by Conn.mu.
+//
+// There is at most one flusher. Whoever appends a frame while there is none
+// becomes it, takes the whole batch and writes it with mu released; whoever
+// appends meanwhile waits. When the flusher is done it hands its office to the
+// first who waits, whose batch then holds the frames of all others who came in
+// between: many frames leave in one system call, and nobody flushes for long.
+// Bytes that nobody waits for (pongs, Post, close frames) are flushed by a
+// goroutine made for them.
+type outbox struct {
+	buf      *buffer // frames appended since the last batch was taken, nil if none
+	inflight int     // bytes of the batch being written
+	flushing bool    // there is a flusher
+	first    *waiter // those who wait, in the order they came
+	last     *waiter
+	broken   error // what the transport said when a write failed
+
+	pongs    int    // in buf
+	lastPong []byte // of those beyond pongBacklog
+
+	stream   *messageWriter // the fragmented message under way
+	later    []Message      // posted meanwhile
+	laterLen int            // bytes in later
+
+	watch watch
+}
+
+// A waiter is a goroutine that waits for its frame to be written or for its turn
+// to flush.
+type waiter struct {
+	turn     chan turn // capacity 1
+	state    waiterState
+	off, end int // its frame in outbox.buf; end is 0 if it appended none
+	next     *waiter
+}
+
+type waiterState uint8
+
+const (
+	queued   waiterState = iota // in the list
+	inFlight                    // its frame is being written
+	chosen                      // it is the flusher now
+)
+
+// A turn is what a waiter is told.
+type turn struct {
+	flush bool // it is the flusher now
+	err   error
+}
+
+var waiters = sync.Pool{New: func() any { return &waiter{turn: make(chan turn, 1)} }}
+
+func (o *outbox) size() int { return o.waiting() + o.inflight + o.laterLen }
+
+// waiting returns how many bytes wait in buf.
+func (o *outbox) waiting() int {
+	if o.buf == nil {
+		return 0
+	}
+	return len(o.buf.b)
+}
+
+// bytes returns what to append frames to; set takes it back.
+func (o *outbox) bytes() []byte {
+	if o.buf == nil {
+		o.buf = newBuffer()
+	}
+	return o.buf.b
+}
+
+func (o *outbox) set(b []byte) {
+	o.buf.b = b
+	if len(b) == 0 {
+		o.buf.free()
+		o.buf = nil
+	}
+}
+
+// queue adds a waiter whose frame is buf[off:end].
+func (o *outbox) queue(off, end int) *waiter {
+	w, _ := waiters.Get().(*waiter)
+	w.state, w.off, w.end, w.next = queued, off, end, nil
+	if o.last == nil {
+		o.first = w
+	} else {
+		o.last.next = w
+	}
+	o.last = w
+	return w
+}
+
+// remove takes w out of the list.
+func (o *outbox) remove(w *waiter) {
+	var before *waiter
+	for x := o.first; x != w; x = x.next {
+		before = x
+	}
+	if before == nil {
+		o.first = w.next
+	} else {
+		before.next = w.next
+	}
+	if o.last == w {
+		o.last = before
+	}
+}
+
+// cut takes w's frame out of buf.
+func (o *outbox) cut(w *waiter) {
+	n := w.end - w.off
+	if w.end == 0 || n == 0 {
+		return
+	}
+	b := o.buf.b
+	o.set(append(b[:w.off], b[w.end:]...))
+	for x := o.first; x != nil; x = x.next {
+		if x.end > w.end {
+			x.off, x.end = x.off-n, x.end-n
+		}
+	}
+}
+
+// takeBatch takes the frames that wait and the waiters whose frames these are.
+// Waiters without a frame stay.
+func (o *outbox) takeBatch() (*buffer, *waiter) {
+	var taken, kept, takenLast, keptLast *waiter
+	for w := o.first; w != nil; {
+		next := w.next
+		w.next = nil
+		if w.end > 0 {
+			w.state = inFlight
+			taken, takenLast = appendWaiter(taken, takenLast, w)
+		} else {
+			kept, keptLast = appendWaiter(kept, keptLast, w)
+		}
+		w = next
+	}
+	o.first, o.last = kept, keptLast
+	b := o.buf
+	o.buf, o.pongs = nil, 0
+	if b != nil {
+		o.inflight = len(b.b)
+	}
+	return b, taken
+}
+
+func appendWaiter(first, last, w *waiter) (newFirst, newLast *waiter) {
+	if last == nil {
+		return w, w
+	}
+	last.next = w
+	return first, w
+}
+
+// tell tells w and those behind it that their frames were written, or what went wrong.
+func (w *waiter) tell(err error) {
+	for w != nil {
+		next := w.next
+		w.turn <- turn{err: err}
+		w = next
+	}
+}
+
+// wait waits for w's turn. If ctx is done first and w's frame has not been taken
+// by a flusher, the frame is taken back and nothing of it will be sent.
+func (c *Conn) wait(ctx context.Context, w *waiter) (turn, error) {
+	select {
+	case t := <-w.turn:
+		waiters.Put(w)
+		return t, t.err
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	err := interrupted("write", ctx.Err())
+	switch w.state {
+	case queued:
+		c.out.remove(w)
+		c.out.cut(w)
+		waiters.Put(w)
+		c.mu.Unlock()
+	case chosen:
+		<-w.turn
+		c.out.cut(w)
+		waiters.Put(w)
+		c.mu.Unlock()
+		c.passOn()
+	case inFlight:
+		// The frame is on its way and will arrive whole. The flusher still
+		// holds w, so it does not go back to the pool.
+		c.mu.Unlock()
+	}
+	return turn{}, err
+}
+
+// flush writes what waits, and tail after it, which may be nil: payload that was
+// not worth copying, to be masked with key on a client. The caller is the flusher
+// and holds mu, which flush releases.
+func (c *Conn) flush(ctx context.Context, tail []byte, key uint32) error {
+	batch, told := c.out.takeBatch()
+	c.out.inflight += len(tail)
+	broken := c.out.broken
+	c.mu.Unlock()
+
+	err := broken
+	if err == nil {
+		err = c.transmit(ctx, batch, tail, key)
+	}
+	batch.free()
+	if err != nil && broken == nil {
+		err = c.writeFailed(ctx, err)
+	}
+	told.tell(err)
+	return err
+}
+
+// passOn ends the caller's time as the flusher: the first waiter takes over, or a
+// goroutine if there are only bytes.
+func (c *Conn) passOn() {
+	if c.leave() {
+		go c.flushAll()
+	}
+}
+
+// leave ends the caller's time as the flusher, unless bytes wait and nobody who
+// could take over: then it returns true and the caller goes on.
+func (c *Conn) leave() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o := &c.out
+	o.inflight = 0
+	if o.lastPong != nil {
+		b, _ := c.machine.AppendPong(o.bytes(), o.lastPong)
+		o.set(b)
+		o.lastPong = nil
+	}
+	switch w := o.first; {
+	case w != nil:
+		o.remove(w)
+		w.state = chosen
+		w.turn <- turn{flush: true}
+	case o.buf != nil:
+		return true
+	default:
+		o.flushing = false
+	}
+	return false
+}
+
+// flushAll is the flusher of bytes nobody waits for.
+func (c *Conn) flushAll() {
+	for more := true; more; more = c.leave() {
+		c.mu.Lock()
+		_ = c.flush(context.Background(), nil, 0)
+	}
+}
+
+// needsFlusher tells whether bytes wait and nobody brings them to the network,
+// and if so makes the caller the flusher. mu must be held.
+func (c *Conn) needsFlusher() bool {
+	if c.out.flushing || c.out.buf == nil {
+		return false
+	}
+	c.out.flushing = true
+	return true
+}
+
+// becomeFlusher waits until the caller is the flusher. mu is held on entry, and on
+// return if there is no error.
+func (c *Conn) becomeFlusher(ctx context.Context) error {
+	if !c.out.flushing {
+		c.out.flushing = true
+		return nil
+	}
+	w := c.out.queue(0, 0)
+	c.mu.Unlock()
+	if _, err := c.wait(ctx, w); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	return nil
+}
+
+// writeFailed decides what a failed write means. A write cut off leaves half a
+// frame behind, and the connection is over. When the transport itself failed, the
+// reader finds out too, but after what the peer sent before, which may say why.
+func (c *Conn) writeFailed(ctx context.Context, err error) error {
+	switch {
+	case isTimeout(err) && ctx.Err() != nil:
+		return c.fail(interrupted("write", ctx.Err()), nil)
+	case isTimeout(err):
+		return c.fail(errWriteTimeout, nil)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return c.machine.Ending()
+	}
+	c.out.broken = &CloseError{Cause: err}
+	return c.out.broken
+}

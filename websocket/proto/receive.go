@@ -1,0 +1,233 @@
+package proto
+
+import "github.com/duplexhq/duplex/websocket/frame"
+
+// receiver is the half of a Machine that reads.
+type receiver struct {
+	in []byte // lent by the driver: what is not parsed yet
+
+	limit  int64 // largest message in bytes, <= 0 for none
+	size   int64 // bytes of the current message, counted by the headers seen
+	remain int64 // bytes of the current frame's payload still to come
+
+	key     uint32 // masking key, rotated to the next payload byte
+	masked  bool   // frames must be masked (true on a server)
+	inFrame bool   // a header was parsed, its payload is not complete
+	fin     bool   // FIN of the current frame
+	started bool   // a Data event of the current message was returned
+	done    bool   // a close frame, a failure or the end came: ignore the rest
+	op      frame.Opcode
+	message frame.Opcode // opcode of the message under way, 0 if none
+	empty   uint8        // frames without payload in a row, within one message
+	nhdr    uint8        // bytes of an incomplete header in hdr
+	hdr     [frame.MaxHeaderLen]byte
+	text    frame.UTF8
+	control []byte // payload of a control frame that came in pieces
+}
+
+// Receive lends b to the machine, which parses and unmasks it in place: b is
+// overwritten and must not be used until Next has returned None. Call it only
+// then: bytes that were received before and not yet taken are lost otherwise.
+func (r *receiver) Receive(b []byte) { r.in = b }
+
+// Need returns how many bytes of the current frame's payload have not been
+// received: 0 between frames. A driver may read just so many straight into the
+// place where the message is to stand.
+func (r *receiver) Need() int64 {
+	if !r.inFrame {
+		return 0
+	}
+	return r.remain - int64(len(r.in))
+}
+
+// Buffered returns how many of the bytes lent to Receive are not parsed yet.
+func (r *receiver) Buffered() int { return len(r.in) }
+
+// AtBoundary tells that the last byte received was the last of a frame: an idle
+// peer leaves the machine here.
+func (r *receiver) AtBoundary() bool { return !r.inFrame && r.nhdr == 0 && len(r.in) == 0 }
+
+// EOF returns the event that the transport ended: err says why, nil if the peer
+// simply closed it. Bytes that were lent and not parsed are dropped.
+func (r *receiver) EOF(err error) Event {
+	r.in, r.done = nil, true
+	return Event{Kind: End, Err: err}
+}
+
+// Next returns the next event of the bytes received, or one of kind None when
+// they are used up. After a Close, a Failure or an End there is nothing more:
+// all later bytes are dropped (RFC 6455 §1.4 and §7.1.7).
+func (r *receiver) Next() Event {
+	for !r.done {
+		if !r.inFrame {
+			ok, err := r.header()
+			if err != nil {
+				return r.fail(err)
+			}
+			if !ok {
+				return Event{}
+			}
+		}
+		if r.op.IsControl() {
+			return r.controlFrame()
+		}
+		if ev, ok := r.data(); ok {
+			return ev
+		}
+	}
+	r.in = nil
+	return Event{}
+}
+
+// header parses the next frame's header. It returns false if more bytes are
+// needed; what there is of the header is then kept in hdr.
+func (r *receiver) header() (bool, error) {
+	if len(r.in) == 0 {
+		return false, nil
+	}
+	b := r.in
+	if r.nhdr > 0 {
+		n := copy(r.hdr[r.nhdr:], r.in)
+		b = r.hdr[:int(r.nhdr)+n]
+	}
+	h, n, err := frame.ParseHeader(b)
+	if err != nil {
+		return false, err
+	}
+	if n == 0 {
+		// A header is at most 14 bytes, so what is left of it fits.
+		if r.nhdr == 0 {
+			copy(r.hdr[:], b)
+		}
+		r.nhdr, r.in = uint8(len(b)), nil
+		return false, nil
+	}
+	r.in = r.in[n-int(r.nhdr):]
+	r.nhdr = 0
+	return true, r.begin(h)
+}
+
+// begin checks h against every rule that does not need the payload, and starts
+// its frame.
+func (r *receiver) begin(h frame.Header) error {
+	if err := r.check(h); err != nil {
+		return err
+	}
+	r.inFrame, r.fin, r.op, r.remain, r.key = true, h.Fin, h.Opcode, h.Length, h.Key
+	if h.Opcode.IsControl() {
+		return nil
+	}
+	if h.Opcode != frame.OpContinuation {
+		r.message, r.size, r.empty, r.started = h.Opcode, 0, 0, false
+		r.text.Reset()
+	}
+	if r.limit > 0 && h.Length > r.limit-r.size {
+		return &MessageTooBigError{Limit: r.limit}
+	}
+	r.size += h.Length
+	switch {
+	case h.Length > 0 || h.Fin:
+		r.empty = 0
+	case r.empty == MaxEmptyFragments:
+		return violation(frame.StatusPolicyViolation, "§5.4", "too many empty fragments in one message")
+	default:
+		r.empty++
+	}
+	return nil
+}
+
+// check holds h against the rules of RFC 6455 §5.1, §5.2, §5.4 and §5.5.
+func (r *receiver) check(h frame.Header) error {
+	switch {
+	case h.RSV&(frame.RSV2|frame.RSV3) != 0:
+		return violation(frame.StatusProtocolError, "§5.2", "RSV2 or RSV3 set")
+	case h.RSV != 0:
+		return violation(frame.StatusProtocolError, "§5.2", "RSV1 set, but no extension was negotiated")
+	case h.Opcode.IsReserved():
+		return violation(frame.StatusProtocolError, "§5.2", "reserved opcode "+h.Opcode.String())
+	case r.masked && !h.Masked:
+		return violation(frame.StatusProtocolError, "§5.1", "frame from a client is not masked")
+	case !r.masked && h.Masked:
+		return violation(frame.StatusProtocolError, "§5.1", "frame from a server is masked")
+	case h.Opcode.IsControl() && !h.Fin:
+		return violation(frame.StatusProtocolError, "§5.5", "fragmented control frame")
+	case h.Opcode.IsControl() && h.Length > frame.MaxControlPayload:
+		return violation(frame.StatusProtocolError, "§5.5", "control frame with more than 125 bytes")
+	case h.Opcode == frame.OpContinuation && r.message == 0:
+		return violation(frame.StatusProtocolError, "§5.4", "continuation frame with nothing to continue")
+	case (h.Opcode == frame.OpText || h.Opcode == frame.OpBinary) && r.message != 0:
+		return violation(frame.StatusProtocolError, "§5.4", "new message inside a fragmented message")
+	}
+	return nil
+}
+
+// data returns the next piece of the current data frame, and false if there is
+// nothing to tell: no byte is there, or the frame was empty and not the last.
+func (r *receiver) data() (Event, bool) {
+	n := int(min(int64(len(r.in)), r.remain))
+	if n == 0 && r.remain > 0 {
+		r.in = nil
+		return Event{}, true
+	}
+	p := r.take(n)
+	last := r.remain == 0 && r.fin
+	if r.message == frame.OpText {
+		if !r.text.Write(p) || last && !r.text.Complete() {
+			return r.fail(violation(frame.StatusInvalidPayload, "§8.1", "text is not valid UTF-8")), true
+		}
+	}
+	r.inFrame = r.remain > 0
+	if n == 0 && !last {
+		return Event{}, false
+	}
+	ev := Event{Kind: Data, First: !r.started, Last: last, Opcode: r.message, Payload: p}
+	r.started = true
+	if last {
+		r.message = 0
+	}
+	return ev, true
+}
+
+// take takes n bytes of payload out of the lent bytes and unmasks them.
+func (r *receiver) take(n int) []byte {
+	p := r.in[:n:n]
+	r.in = r.in[n:]
+	r.remain -= int64(n)
+	if r.masked {
+		r.key = frame.Mask(p, r.key)
+	}
+	return p
+}
+
+// controlFrame returns the event of the current control frame, or None if its
+// payload is not complete. Only a payload that comes in pieces is copied.
+func (r *receiver) controlFrame() Event {
+	n := int(min(int64(len(r.in)), r.remain))
+	p := r.take(n)
+	if r.remain > 0 || len(r.control) > 0 {
+		r.control = append(r.control, p...)
+		if r.remain > 0 {
+			return Event{}
+		}
+		p, r.control = r.control, nil
+	}
+	r.inFrame = false
+	switch r.op {
+	case frame.OpPing:
+		return Event{Kind: Ping, Payload: p}
+	case frame.OpPong:
+		return Event{Kind: Pong, Payload: p}
+	}
+	code, reason, err := frame.ParseClose(p)
+	if err != nil {
+		return r.fail(err)
+	}
+	r.done, r.in = true, nil
+	return Event{Kind: Close, Code: code, Payload: reason}
+}
+
+// fail ends the receiving half because of err.
+func (r *receiver) fail(err error) Event {
+	r.done, r.in = true, nil
+	return Event{Kind: Failure, Code: failureCode(err), Err: err}
+}

@@ -1,0 +1,171 @@
+package proto
+
+import (
+	"errors"
+	"math/rand/v2"
+
+	"github.com/duplexhq/duplex/websocket/frame"
+)
+
+// What the Append methods can return beside the errors of [frame.AppendClosePayload].
+var (
+	// ErrClosing means that a close frame was sent or the connection ended,
+	// so that nothing more can be sent.
+	ErrClosing = errors.New("websocket: connection is closing or closed")
+
+	// ErrFragmented means that a fragmented message is under way and must be
+	// ended before another begins (RFC 6455 §5.4).
+	ErrFragmented = errors.New("websocket: another message is not finished")
+
+	// ErrNotUTF8 means that the payload of a text message is not valid UTF-8,
+	// which the peer would have to refuse (RFC 6455 §5.6).
+	ErrNotUTF8 = errors.New("websocket: text message is not valid UTF-8: send it as binary")
+
+	// ErrControlTooLong means that a ping or pong has more than 125 bytes of
+	// payload (RFC 6455 §5.5).
+	ErrControlTooLong = errors.New("websocket: control frame with more than 125 bytes")
+
+	// ErrMessageType means that a message is neither text nor binary.
+	ErrMessageType = errors.New("websocket: message type is neither text nor binary")
+)
+
+// sender is the half of a Machine that writes.
+type sender struct {
+	keys    rand.Source
+	ending  *CloseError // nil while open
+	message frame.Opcode
+	text    frame.UTF8
+	role    Role
+	state   State
+}
+
+// State returns where the connection stands.
+func (s *sender) State() State { return s.state }
+
+// AppendMessage appends a whole message in one frame to dst. The payload is
+// copied; p is not changed.
+func (s *sender) AppendMessage(dst []byte, op frame.Opcode, p []byte) ([]byte, error) {
+	if err := s.mayBegin(op); err != nil {
+		return dst, err
+	}
+	if op == frame.OpText && !validUTF8(p) {
+		return dst, ErrNotUTF8
+	}
+	return s.appendFrame(dst, op, true, p), nil
+}
+
+// AppendEncoded appends a frame that holds a whole message and was encoded before,
+// by another machine of the same role. Only a Server's frames can be shared so: a
+// Client must mask each frame with a key of its own.
+func (s *sender) AppendEncoded(dst, encoded []byte) ([]byte, error) {
+	if err := s.mayBegin(frame.OpBinary); err != nil {
+		return dst, err
+	}
+	return append(dst, encoded...), nil
+}
+
+// AppendHeader appends the header of a frame that holds a whole message of n
+// bytes, for a payload that is written on its own. The n bytes that follow must
+// be XORed with the key on a client ([frame.Mask]), and go out as they are on a
+// server, where the key is 0. The caller has checked that text is UTF-8.
+func (s *sender) AppendHeader(dst []byte, op frame.Opcode, n int) (_ []byte, key uint32, err error) {
+	if err := s.mayBegin(op); err != nil {
+		return dst, 0, err
+	}
+	h := s.header(op, true, n)
+	return frame.AppendHeader(dst, h), h.Key, nil
+}
+
+// AppendFragment appends one frame of a fragmented message to dst: op is the
+// opcode of the message in every call, fin is true in the last. Control frames
+// may be appended in between, other messages may not.
+func (s *sender) AppendFragment(dst []byte, op frame.Opcode, p []byte, fin bool) ([]byte, error) {
+	first := s.message == 0
+	switch {
+	case s.state != Open:
+		return dst, ErrClosing
+	case op != frame.OpText && op != frame.OpBinary:
+		return dst, ErrMessageType
+	case !first && s.message != op:
+		return dst, ErrFragmented
+	}
+	if op == frame.OpText {
+		before := s.text
+		if first {
+			s.text.Reset()
+		}
+		if !s.text.Write(p) || fin && !s.text.Complete() {
+			s.text = before
+			return dst, ErrNotUTF8
+		}
+	}
+	s.message = op
+	if !first {
+		op = frame.OpContinuation
+	}
+	if fin {
+		s.message = 0
+	}
+	return s.appendFrame(dst, op, fin, p), nil
+}
+
+// AppendPing appends a ping with p, at most 125 bytes, to dst.
+func (s *sender) AppendPing(dst, p []byte) ([]byte, error) {
+	return s.appendControl(dst, frame.OpPing, p)
+}
+
+// AppendPong appends a pong nobody asked for to dst: a heartbeat in one direction
+// (RFC 6455 §5.5.3). p has at most 125 bytes.
+func (s *sender) AppendPong(dst, p []byte) ([]byte, error) {
+	return s.appendControl(dst, frame.OpPong, p)
+}
+
+func (s *sender) appendControl(dst []byte, op frame.Opcode, p []byte) ([]byte, error) {
+	switch {
+	case s.state != Open:
+		return dst, ErrClosing
+	case len(p) > frame.MaxControlPayload:
+		return dst, ErrControlTooLong
+	}
+	return s.appendFrame(dst, op, true, p), nil
+}
+
+// mayBegin tells whether a message with op may begin now.
+func (s *sender) mayBegin(op frame.Opcode) error {
+	switch {
+	case s.state != Open:
+		return ErrClosing
+	case op != frame.OpText && op != frame.OpBinary:
+		return ErrMessageType
+	case s.message != 0:
+		return ErrFragmented
+	}
+	return nil
+}
+
+// header returns the header of a frame, with a fresh key on a client.
+func (s *sender) header(op frame.Opcode, fin bool, n int) frame.Header {
+	h := frame.Header{Fin: fin, Opcode: op, Length: int64(n)}
+	if s.role == Client {
+		h.Masked, h.Key = true, uint32(s.keys.Uint64())
+	}
+	return h
+}
+
+// appendFrame appends a frame, masked on a client.
+func (s *sender) appendFrame(dst []byte, op frame.Opcode, fin bool, p []byte) []byte {
+	h := s.header(op, fin, len(p))
+	dst = frame.AppendHeader(dst, h)
+	n := len(dst)
+	dst = append(dst, p...)
+	if h.Masked {
+		frame.Mask(dst[n:], h.Key)
+	}
+	return dst
+}
+
+// validUTF8 tells whether p is valid UTF-8 from end to end.
+func validUTF8(p []byte) bool {
+	var v frame.UTF8
+	return v.Write(p) && v.Complete()
+}

@@ -1,0 +1,299 @@
+package websocket
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+
+	"github.com/duplexhq/duplex/websocket/proto"
+)
+
+// Read returns the next message. It blocks until the whole message is there, ctx
+// is done, or the connection ends. The slice is the caller's.
+//
+// A Read that ends with ctx's error leaves the connection as it was: the next
+// Read goes on where this one stopped, in the middle of a message too. Any other
+// error but ErrConcurrentRead is a *CloseError, and final.
+//
+// If a message got with Reader was not read to its end, the rest of it is dropped.
+func (c *Conn) Read(ctx context.Context) (MessageType, []byte, error) {
+	if err := c.beginRead(ctx); err != nil {
+		return 0, nil, err
+	}
+	defer c.endRead()
+	if err := c.leaveReader(ctx); err != nil {
+		return 0, nil, err
+	}
+	m := &c.reading.message
+	for !m.last {
+		if err := c.readPiece(ctx); err != nil {
+			return 0, nil, err
+		}
+	}
+	t, p := m.kind, m.bytes
+	*m = message{}
+	return t, p, nil
+}
+
+// Messages returns an iterator over the messages to come. After a normal end of
+// the connection (the peer closed with 1000, 1001 or no code) it just ends; after
+// any other its last pair holds the error. Leaving the loop leaves the connection
+// usable.
+func (c *Conn) Messages(ctx context.Context) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) {
+		for {
+			t, p, err := c.Read(ctx)
+			switch {
+			case err == nil:
+				if !yield(Message{Type: t, Data: p}, nil) {
+					return
+				}
+			case isFarewell(err):
+				return
+			default:
+				yield(Message{}, err)
+				return
+			}
+		}
+	}
+}
+
+// isFarewell tells whether err says that the peer ended the connection because it
+// had nothing more to say.
+func isFarewell(err error) bool {
+	switch CloseStatus(err) {
+	case StatusNormalClosure, StatusGoingAway, StatusNoStatusReceived:
+		return true
+	default:
+		return false
+	}
+}
+
+// Reader returns the type of the next message and a reader of its bytes, which it
+// yields as they come. The reader returns io.EOF at the end of the message, and
+// ErrMessageDone once another message was asked for. ctx covers the reader too.
+//
+// If a message got with Reader was not read to its end, the rest of it is dropped.
+func (c *Conn) Reader(ctx context.Context) (MessageType, io.Reader, error) {
+	if err := c.beginRead(ctx); err != nil {
+		return 0, nil, err
+	}
+	defer c.endRead()
+	if err := c.leaveReader(ctx); err != nil {
+		return 0, nil, err
+	}
+	m := &c.reading.message
+	if m.kind == 0 { // otherwise a Read was interrupted in the middle of one
+		if err := c.readChunk(ctx); err != nil {
+			return 0, nil, err
+		}
+	}
+	m.reader = &messageReader{c: c, ctx: ctx}
+	return m.kind, m.reader, nil
+}
+
+// message is the message being read.
+type message struct {
+	kind   MessageType    // 0 between messages
+	last   bool           // its last piece was received
+	bytes  []byte         // what was received and not handed out
+	reader *messageReader // nil if Read collects it
+}
+
+// leaveReader drops the rest of a message that was being read by a Reader.
+func (c *Conn) leaveReader(ctx context.Context) error {
+	m := &c.reading.message
+	if m.reader == nil {
+		return nil
+	}
+	for !m.last {
+		if err := c.readChunk(ctx); err != nil {
+			return err
+		}
+	}
+	*m = message{}
+	return nil
+}
+
+// readPiece appends the next piece of a message to its bytes.
+func (c *Conn) readPiece(ctx context.Context) error {
+	m := &c.reading.message
+	if n := c.machine.Need(); len(m.bytes) > 0 && n > 0 && c.machine.Buffered() == 0 {
+		// In the middle of a frame: read straight to where it is to stand.
+		m.bytes = grow(m.bytes, n)
+		tail := m.bytes[len(m.bytes):cap(m.bytes)]
+		got, err := c.fill(ctx, tail[:min(int64(len(tail)), n)])
+		if err != nil {
+			return err
+		}
+		ev, err := c.next(ctx)
+		if err != nil {
+			return err
+		}
+		m.bytes, m.last = m.bytes[:len(m.bytes)+got], ev.Last
+		return nil
+	}
+	ev, err := c.next(ctx)
+	if err != nil {
+		return err
+	}
+	m.kind, m.last = MessageType(ev.Opcode), ev.Last
+	if m.bytes == nil {
+		m.bytes = make([]byte, 0, len(ev.Payload))
+	}
+	m.bytes = append(m.bytes, ev.Payload...)
+	return nil
+}
+
+// grow returns b with room for more bytes, at most need. The room is at most
+// three times what was received: a peer gets no memory for bytes it only promised.
+func grow(b []byte, need int64) []byte {
+	if cap(b) > len(b) {
+		return b
+	}
+	room := min(need, int64(max(3*len(b), outSize)))
+	return append(make([]byte, 0, len(b)+int(room)), b...)
+}
+
+// readChunk lends the next piece of a message to a Reader.
+func (c *Conn) readChunk(ctx context.Context) error {
+	ev, err := c.next(ctx)
+	if err != nil {
+		return err
+	}
+	m := &c.reading.message
+	m.kind, m.last, m.bytes = MessageType(ev.Opcode), ev.Last, ev.Payload
+	return nil
+}
+
+// A messageReader reads one message as it comes.
+type messageReader struct {
+	c   *Conn
+	ctx context.Context //nolint:containedctx // io.Reader has no room for it
+	eof bool
+}
+
+// Read reads bytes of the message, as io.Reader says.
+func (r *messageReader) Read(p []byte) (int, error) {
+	if r.eof {
+		return 0, io.EOF
+	}
+	if err := r.c.beginRead(r.ctx); err != nil {
+		return 0, err
+	}
+	defer r.c.endRead()
+	m := &r.c.reading.message
+	if m.reader != r {
+		return 0, ErrMessageDone
+	}
+	for len(m.bytes) == 0 {
+		if m.last {
+			*m = message{}
+			r.eof = true
+			return 0, io.EOF
+		}
+		if err := r.c.readChunk(r.ctx); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, m.bytes)
+	m.bytes = m.bytes[n:]
+	return n, nil
+}
+
+// CloseRead reads from now on, in a goroutine of its own, so that pings are
+// answered and the end of the connection is noticed while the application only
+// writes. A message is then a breach of what the application expects and closes
+// the connection with 1008. The context returned is cancelled when the connection
+// ends, or with ctx, which also stops the reading.
+func (c *Conn) CloseRead(ctx context.Context) context.Context {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		defer cancel()
+		_, _, err := c.Reader(ctx)
+		if err == nil {
+			_ = c.Close(StatusPolicyViolation, "no messages expected")
+		}
+	}()
+	return ctx
+}
+
+// beginRead makes the caller the one who reads.
+func (c *Conn) beginRead(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return interrupted("read", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.ended:
+		return c.machine.Ending()
+	case c.readBusy:
+		return ErrConcurrentRead
+	}
+	c.readBusy = true
+	return nil
+}
+
+// endRead lets others read.
+func (c *Conn) endRead() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.readBusy = false
+	if c.readFree != nil {
+		close(c.readFree)
+		c.readFree = nil
+	}
+}
+
+// next returns the next piece of a message, answering on the way what the
+// protocol makes us answer. It waits for bytes if need be. An error is ctx's or
+// says that the connection is over.
+func (c *Conn) next(ctx context.Context) (proto.Event, error) {
+	for {
+		ev := c.machine.Next()
+		switch ev.Kind {
+		case proto.Data:
+			c.flushReplies()
+			return ev, nil
+		case proto.Ping:
+			c.answerPing(ev)
+		case proto.Pong:
+			c.pongReceived(ev.Payload)
+		case proto.None:
+			c.flushReplies()
+			if _, err := c.fill(ctx, nil); err != nil {
+				return ev, err
+			}
+		default:
+			return ev, c.finish(ev)
+		}
+	}
+}
+
+// fill waits for bytes and lends them to the machine. They land in into if that
+// is not nil. It returns how many there are.
+func (c *Conn) fill(ctx context.Context, into []byte) (int, error) {
+	for {
+		c.reading.watch.use(ctx)
+		c.activity.Add(1)
+		n, err := c.reading.receive(into)
+		c.activity.Add(1)
+		switch {
+		case n > 0:
+			if !c.received.Load() {
+				c.received.Store(true)
+			}
+			return n, nil
+		case err == nil:
+			continue
+		case isTimeout(err) && ctx.Err() != nil:
+			c.starved.Store(true)
+			return 0, interrupted("read", ctx.Err())
+		case errors.Is(err, io.EOF):
+			err = nil
+		}
+		return 0, c.finish(c.machine.EOF(err))
+	}
+}

@@ -1,0 +1,14 @@
+//go:build !unix
+
+package websocket
+
+import (
+	"net"
+	"syscall"
+)
+
+// readReady is never called: rawConn returns nil.
+func (s *readSide) readReady(uintptr) bool { return true }
+
+// rawConn returns nil: the descriptor is not waited on here.
+func rawConn(net.Conn) syscall.RawConn { return nil }

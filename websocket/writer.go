@@ -1,0 +1,149 @@
+package websocket
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/duplexhq/duplex/websocket/frame"
+	"github.com/duplexhq/duplex/websocket/proto"
+)
+
+// Writer begins a message of unknown length and returns where to write it. What is
+// written goes out in fragments of 16 KiB (RFC 6455 §5.4), the rest of it when the
+// writer is closed; a message of up to 16 KiB is one frame. ctx covers the whole
+// message: if it is done after a fragment was sent, the connection is given up.
+//
+// Messages of others wait until the writer is closed; pings, pongs and close
+// frames do not. A writer that is never closed blocks them for ever. The writer
+// itself may be used by one goroutine at a time.
+func (c *Conn) Writer(ctx context.Context, t MessageType) (io.WriteCloser, error) {
+	if t != Text && t != Binary {
+		return nil, ErrMessageType
+	}
+	if _, err := c.admit(ctx, 0, false); err != nil {
+		return nil, err
+	}
+	flushed := false
+	defer func() {
+		c.mu.Unlock()
+		if flushed {
+			c.passOn()
+		}
+	}()
+	if c.machine.State() != proto.Open {
+		return nil, c.closedError()
+	}
+	w := &messageWriter{c: c, ctx: ctx, kind: t, done: make(chan struct{})}
+	c.out.stream = w
+	return w, nil
+}
+
+// A messageWriter writes one message in fragments.
+type messageWriter struct {
+	c      *Conn
+	ctx    context.Context //nolint:containedctx // io.Writer has no room for it
+	kind   MessageType
+	buf    *buffer
+	begun  bool          // a fragment was sent
+	closed error         // what Write says once the message is over
+	done   chan struct{} // closed when the message is over
+}
+
+// Write adds p to the message, as io.Writer says. p is not kept.
+func (w *messageWriter) Write(p []byte) (int, error) {
+	if w.closed != nil {
+		return 0, w.closed
+	}
+	if w.buf == nil {
+		w.buf = newBuffer()
+	}
+	for n := 0; ; {
+		k := min(copyLimit-len(w.buf.b), len(p)-n)
+		w.buf.b = append(w.buf.b, p[n:n+k]...)
+		n += k
+		if n == len(p) {
+			return n, nil
+		}
+		if err := w.send(false); err != nil {
+			return n, err
+		}
+	}
+}
+
+// Close sends the rest of the message and ends it. Closing twice is an error.
+func (w *messageWriter) Close() error {
+	if w.closed != nil {
+		return w.closed
+	}
+	if err := w.send(true); err != nil {
+		return err
+	}
+	w.finish(ErrMessageDone)
+	return nil
+}
+
+// send sends what is in the buffer as one fragment.
+func (w *messageWriter) send(fin bool) error {
+	var p []byte
+	if w.buf != nil {
+		p = w.buf.b
+	}
+	err := w.c.sendFragment(w.ctx, frame.Opcode(w.kind), p, fin)
+	if err != nil {
+		return w.giveUp(err)
+	}
+	w.begun = true
+	if w.buf != nil {
+		w.buf.b = w.buf.b[:0]
+	}
+	return nil
+}
+
+// giveUp ends the message because of err. If a part of it was sent, the connection
+// cannot carry another and is given up too.
+func (w *messageWriter) giveUp(err error) error {
+	var ended *CloseError
+	if (w.begun || !errors.Is(err, ErrNotUTF8)) && !errors.As(err, &ended) {
+		err = w.c.fail(err, nil)
+	}
+	w.finish(err)
+	return err
+}
+
+// finish lets other messages pass.
+func (w *messageWriter) finish(err error) {
+	w.closed = err
+	w.buf.free()
+	w.buf = nil
+	c, o := w.c, &w.c.out
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o.stream = nil
+	close(w.done)
+	for _, m := range o.later {
+		b, _ := c.machine.AppendMessage(o.bytes(), frame.Opcode(m.Type), m.Data)
+		o.set(b)
+	}
+	o.later, o.laterLen = nil, 0
+	if c.needsFlusher() {
+		go c.flushAll()
+	}
+}
+
+// sendFragment sends one frame of the fragmented message under way.
+func (c *Conn) sendFragment(ctx context.Context, op frame.Opcode, p []byte, fin bool) error {
+	if err := ctx.Err(); err != nil {
+		return interrupted("write", err)
+	}
+	c.mu.Lock()
+	flusher := c.crowded(len(p))
+	if flusher {
+		if err := c.becomeFlusher(ctx); err != nil {
+			return err
+		}
+	}
+	return c.send(ctx, flusher, func(dst []byte) ([]byte, error) {
+		return c.machine.AppendFragment(dst, op, p, fin)
+	})
+}
