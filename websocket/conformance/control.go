@@ -112,7 +112,8 @@ func interleavedCases() (cases []Case) {
 	for _, c := range control {
 		for i := 1; i < len(fragments); i++ {
 			name := fmt.Sprintf("§5.5 %s after fragment %d of 4", c.name, i)
-			cases = append(cases, stays(name, slices.Insert(slices.Clone(fragments), i, c.pieces...), append(slices.Clone(c.sees), message)...))
+			sent := slices.Insert(slices.Clone(fragments), i, c.pieces...)
+			cases = append(cases, stays(name, sent, append(slices.Clone(c.sees), message)...))
 		}
 	}
 	return append(cases,

@@ -3,8 +3,6 @@ package conformance
 import (
 	"fmt"
 	"slices"
-
-	"github.com/duplexhq/duplex/websocket/frame"
 )
 
 // framingCases are about single frames: how a length is written, who masks, and
@@ -183,6 +181,3 @@ func eofCases() (cases []Case) {
 	}
 	return cases
 }
-
-// all opcodes that have a meaning, but for continuation.
-var opcodes = []frame.Opcode{frame.OpText, frame.OpBinary, frame.OpClose, frame.OpPing, frame.OpPong}

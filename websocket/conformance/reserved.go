@@ -13,6 +13,10 @@ func reservedCases() []Case {
 	return slices.Concat(reservedBitCases(), reservedOpcodeCases())
 }
 
+// opcodes are those that can stand in the first frame of a connection.
+var opcodes = []frame.Opcode{frame.OpText, frame.OpBinary, frame.OpClose, frame.OpPing, frame.OpPong}
+
+// reservedBitCases set each combination of the three bits.
 func reservedBitCases() (cases []Case) {
 	for bits := byte(1); bits <= 7; bits++ {
 		for _, op := range opcodes {
@@ -36,6 +40,7 @@ func reservedBitCases() (cases []Case) {
 	return cases
 }
 
+// reservedOpcodeCases use each opcode without a meaning.
 func reservedOpcodeCases() (cases []Case) {
 	for _, op := range []frame.Opcode{3, 4, 5, 6, 7, 11, 12, 13, 14, 15} {
 		bad := bin("bad").opcode(op)

@@ -133,7 +133,7 @@ func TestCheckOriginPatterns(t *testing.T) {
 			[]string{"https://pr-.example.com", "https://pr.example.com", "https://xpr-1.example.com", "https://pr-1.evil.example.com"}},
 		{"https://a*b*c.example.com",
 			[]string{"https://a1b2c.example.com", "https://abbbc.example.com", "https://a1bb2bc.example.com"},
-			[]string{"https://abc.example.com", "https://a1bc.example.com", "https://ab2c.example.com", "https://a1b2cd.example.com"}},
+			[]string{"https://a.example.com", "https://abc.example.com", "https://a1bc.example.com", "https://ab2c.example.com", "https://a1b2cd.example.com"}},
 		{"https://**.example.com",
 			[]string{"https://ab.example.com"}, []string{"https://a.example.com"}},
 		{"https://*",

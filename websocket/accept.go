@@ -1,0 +1,135 @@
+package websocket
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/duplexhq/duplex/websocket/handshake"
+	"github.com/duplexhq/duplex/websocket/proto"
+)
+
+// Accept answers the opening handshake in r and returns the connection (RFC 6455
+// §4.2). o may be nil.
+//
+// A request that is no proper handshake is answered before anything is hijacked,
+// with a status and a sentence that says what is wrong: 400, 403 for a foreign
+// origin, 405, 426 for a request that does not ask for WebSocket or asks for
+// another version, 503 once the registry shuts down. The error then is a
+// *HandshakeError, and the handler should just return.
+//
+// Middleware may wrap w as long as it can be unwrapped by http.ResponseController.
+//
+// After Accept the handler may return while the connection lives on. It then
+// costs less: the request and the buffers of net/http are freed, which a handler
+// that loops over Read keeps alive. [Handler] does that by itself. The context of
+// the request ends with the handler, so do not read with it in that case.
+func Accept(w http.ResponseWriter, r *http.Request, o *AcceptOptions) (*Conn, error) {
+	if o == nil {
+		o = &AcceptOptions{}
+	}
+	c, err := accept(w, r, o)
+	if err != nil && o.Trace != nil && o.Trace.Refused != nil {
+		o.Trace.Refused(r, err)
+	}
+	return c, err
+}
+
+func accept(w http.ResponseWriter, r *http.Request, o *AcceptOptions) (*Conn, error) {
+	accepted, err := handshake.Check(&handshake.Request{
+		Method:     r.Method,
+		ProtoMajor: r.ProtoMajor,
+		ProtoMinor: r.ProtoMinor,
+		Host:       r.Host,
+		Header:     r.Header,
+		HasBody:    r.ContentLength != 0,
+		Secure:     r.TLS != nil,
+	}, &handshake.Policy{Subprotocols: o.Subprotocols, Origins: o.Origins})
+	if err != nil {
+		return nil, refuse(w, err)
+	}
+	if o.Registry.refuses() {
+		return nil, refuse(w, &HandshakeError{Status: http.StatusServiceUnavailable, Problem: "server is shutting down"})
+	}
+	answer, err := handshake.AppendResponse(nil, accepted, o.Header)
+	if err != nil {
+		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		return nil, err
+	}
+	conn, early, err := hijack(w)
+	if err != nil {
+		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		return nil, err
+	}
+	s := o.settings()
+	if err := writeAnswer(conn, answer, s.writeTimeout); err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("websocket: handshake: %w", err)
+	}
+	c, err := newConn(conn, proto.Server, s, accepted.Subprotocol, early)
+	if err != nil {
+		_ = conn.Close()
+	}
+	return c, err
+}
+
+// refuse answers a request with err in words, and returns err.
+func refuse(w http.ResponseWriter, err error) error {
+	status := http.StatusBadRequest
+	var problem *HandshakeError
+	if errors.As(err, &problem) && problem.Status != 0 {
+		status = problem.Status
+		for name, values := range problem.Header {
+			w.Header()[name] = values
+		}
+	}
+	http.Error(w, err.Error(), status)
+	return err
+}
+
+// hijack takes the connection over from net/http, with the bytes the client sent
+// behind its request. The buffers of net/http are not kept.
+func hijack(w http.ResponseWriter) (net.Conn, []byte, error) {
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, nil, fmt.Errorf("websocket: handshake: %T cannot be hijacked: "+
+			"serve over HTTP/1.1, and let middleware that wraps http.ResponseWriter have an Unwrap method: %w", w, err)
+	}
+	early, err := buffered(rw.Reader)
+	if err == nil {
+		err = conn.SetDeadline(time.Time{}) // the http.Server may have set one
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, nil, fmt.Errorf("websocket: handshake: %w", err)
+	}
+	return conn, early, nil
+}
+
+// buffered returns a copy of the bytes that r has read from its source already.
+func buffered(r *bufio.Reader) ([]byte, error) {
+	n := r.Buffered()
+	if n == 0 {
+		return nil, nil
+	}
+	b := make([]byte, n)
+	_, err := io.ReadFull(r, b)
+	return b, err
+}
+
+// writeAnswer writes the answer to the handshake in one piece.
+func writeAnswer(conn net.Conn, answer []byte, timeout time.Duration) error {
+	if timeout > 0 {
+		if err := conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+			return err
+		}
+	}
+	if _, err := conn.Write(answer); err != nil {
+		return err
+	}
+	return conn.SetWriteDeadline(time.Time{})
+}
