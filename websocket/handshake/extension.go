@@ -22,8 +22,8 @@ const sectionExtensions = "RFC 6455 §9.1"
 
 // ParseExtensions reads the values of the Sec-WebSocket-Extensions headers of
 // one message, in their order. None at all is no error and gives nil, but a
-// header has to name an extension if it is there. The error is an *Error with
-// status 400, which a client ignores.
+// header has to name an extension if it is there, and no more than 256 extensions
+// and parameters. The error is an *Error with status 400, which a client ignores.
 //
 // The strings of the result share the memory of values.
 func ParseExtensions(values []string) ([]Extension, error) {
@@ -31,6 +31,7 @@ func ParseExtensions(values []string) ([]Extension, error) {
 		return nil, nil
 	}
 	var list []Extension
+	parts := 0
 	for _, v := range values {
 		s := scanner{v}
 		for {
@@ -39,6 +40,9 @@ func ParseExtensions(values []string) ([]Extension, error) {
 				break
 			}
 			e, problem := s.extension()
+			if parts += 1 + len(e.Params); parts > maxListed {
+				problem = "more than 256 extensions and parameters"
+			}
 			if problem != "" {
 				return nil, refuse(statusBadRequest, sectionExtensions,
 					"Sec-WebSocket-Extensions: %s", problem)
@@ -84,7 +88,9 @@ func (s *scanner) extension() (e Extension, problem string) {
 		if problem != "" {
 			return e, problem
 		}
-		e.Params = append(e.Params, p)
+		if e.Params = append(e.Params, p); len(e.Params) > maxListed {
+			break // the caller has seen enough
+		}
 	}
 	if !s.done() && s.rest[0] != ',' {
 		return e, "unexpected text " + quote(s.rest) + " in extension " + quote(e.Name)
@@ -125,7 +131,9 @@ func (s *scanner) quoted(p *Param) (problem string) {
 			return ""
 		case c == '\\' && i+1 < len(s.rest):
 			if unescaped == nil {
-				unescaped = append(make([]byte, 0, len(s.rest)), s.rest[:i]...)
+				// With room for no more than is there: the rest of the header
+				// may be long and hold thousands of strings like this one.
+				unescaped = append([]byte{}, s.rest[:i]...)
 			}
 			i++
 			unescaped = append(unescaped, s.rest[i])

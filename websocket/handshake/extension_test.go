@@ -1,6 +1,7 @@
 package handshake
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
@@ -100,6 +101,47 @@ func TestParseExtensionsRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestParseExtensionsBoundsTheList(t *testing.T) {
+	tests := []struct {
+		name   string
+		values []string
+		ok     bool
+	}{
+		{"256 extensions", []string{strings.Repeat("a,", 256)}, true},
+		{"257 extensions", []string{strings.Repeat("a,", 257)}, false},
+		{"256 on two lines", []string{strings.Repeat("a,", 128), strings.Repeat("a,", 128)}, true},
+		{"257 on two lines", []string{strings.Repeat("a,", 128), strings.Repeat("a,", 129)}, false},
+		{"255 parameters", []string{"a" + strings.Repeat(";b", 255)}, true},
+		{"256 parameters", []string{"a" + strings.Repeat(";b", 256)}, false},
+		{"a header of parameters", []string{"a" + strings.Repeat(";b=1", 1<<18)}, false},
+		{"extensions and parameters together", []string{strings.Repeat("a;b,", 128)}, true},
+		{"one too many together", []string{strings.Repeat("a;b,", 128) + "a"}, false},
+		{"any number of empty elements", []string{strings.Repeat(",", 1<<18) + "a"}, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := ParseExtensions(tt.values)
+			if tt.ok {
+				assert.NoError(t, err)
+				return
+			}
+			assertError(t, err, 400, "RFC 6455 §9.1", "more than 256 extensions and parameters")
+		})
+	}
+}
+
+// TestQuotedValuesCostWhatTheyHold fails if each escaped value takes room for
+// the rest of the header, which made a megabyte of header cost a hundred.
+func TestQuotedValuesCostWhatTheyHold(t *testing.T) {
+	values := []string{"a" + strings.Repeat(`;b="\1"`, 200) + "," + strings.Repeat(",", 1<<20)}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := ParseExtensions(values)
+	runtime.ReadMemStats(&after)
+	assert.NoError(t, err)
+	assert.True(t, after.TotalAlloc-before.TotalAlloc < 1<<20, "200 values of one byte take more than 1 MiB")
 }
 
 func TestAppendExtension(t *testing.T) {

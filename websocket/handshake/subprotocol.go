@@ -8,9 +8,9 @@ import "slices"
 // their case.
 //
 // offered are the values of the Sec-WebSocket-Protocol headers of a request;
-// nil means that there is none. They have to list at least one token and none
-// of them twice (§4.1, item 10); otherwise the error is an *Error with status
-// 400.
+// nil means that there is none. They have to list at least one token, at most
+// 256, and none of them twice (§4.1, item 10); otherwise the error is an *Error
+// with status 400.
 func SelectSubprotocol(offered []string, supported []string) (string, error) {
 	if len(offered) == 0 {
 		return "", nil
@@ -20,6 +20,10 @@ func SelectSubprotocol(offered []string, supported []string) (string, error) {
 		if !isToken(e) {
 			return "", refuse(statusBadRequest, "RFC 6455 §4.1",
 				"subprotocol %s in Sec-WebSocket-Protocol is not a token", quote(e))
+		}
+		if len(names) == maxListed {
+			return "", refuse(statusBadRequest, "RFC 6455 §4.1",
+				"Sec-WebSocket-Protocol lists more than 256 subprotocols")
 		}
 		names = append(names, e)
 	}

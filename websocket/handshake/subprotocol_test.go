@@ -74,6 +74,24 @@ func TestSelectSubprotocolRefuses(t *testing.T) {
 	}
 }
 
+func TestSelectSubprotocolBoundsTheList(t *testing.T) {
+	var names []string
+	for i := range 257 {
+		names = append(names, fmt.Sprintf("n%d", i))
+	}
+	got, err := SelectSubprotocol([]string{strings.Join(names[:256], ",")}, []string{"n255"})
+	assert.NoError(t, err)
+	assert.Equal(t, got, "n255")
+	for _, offered := range [][]string{
+		{strings.Join(names, ",")},
+		{strings.Join(names[:256], ","), names[256]},
+		{strings.Repeat("n,", 1<<18)},
+	} {
+		_, err = SelectSubprotocol(offered, []string{"n0"})
+		assertError(t, err, 400, "RFC 6455 §4.1", "more than 256 subprotocols")
+	}
+}
+
 func TestDuplicateInShortAndLongLists(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 16, 17, 1000} {
 		var names []string

@@ -18,6 +18,11 @@ func HasToken(values []string, token string) bool {
 	return false
 }
 
+// maxListed bounds the elements of a list that are kept. RFC 6455 sets no bound,
+// but an element of two bytes takes some forty in memory: a header as long as
+// net/http admits, 1 MiB, would cost a hundred times that.
+const maxListed = 256
+
 // elements yields what stands between the commas of values, without the white
 // space around it. Empty elements do not count (RFC 9110 §5.6.1.2).
 //
