@@ -4,8 +4,9 @@
 import { avatar, el, linked, nameOf, timeOf } from "./dom.js";
 import { formatSize } from "./wire.js";
 
-/** More lines than this are not kept. */
+/** More lines than this are not kept; the oldest go a few at a time. */
 const MOST_LINES = 500;
+const TRIM = 25;
 
 /** More pictures than this are not kept. */
 const MOST_PICTURES = 20;
@@ -125,15 +126,13 @@ export class Log extends EventTarget {
 
   /** Removes what is too old, without moving what is being read. */
   #trim(follows) {
-    const height = this.#scroller.scrollHeight;
-    let removed = false;
-    while (this.#list.children.length > MOST_LINES) {
-      this.#list.firstElementChild.remove();
-      removed = true;
-    }
-    if (!removed) return;
-    group(this.#list.firstElementChild);
-    if (!follows) this.#scroller.scrollTop -= height - this.#scroller.scrollHeight;
+    const lines = this.#list.children;
+    if (lines.length <= MOST_LINES) return;
+    const last = lines[lines.length - 1];
+    const before = last.getBoundingClientRect().top;
+    for (let i = 0; i < TRIM; i++) lines[0].remove();
+    group(lines[0]);
+    if (!follows) this.#scroller.scrollTop += last.getBoundingClientRect().top - before;
     this.#pictures = this.#pictures.filter(({ figure, url }) => {
       if (figure.isConnected) return true;
       URL.revokeObjectURL(url);
