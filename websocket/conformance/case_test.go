@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"testing"
@@ -55,14 +56,17 @@ func TestCasesAreConsistent(t *testing.T) {
 
 // TestCasesAreFresh shows that whoever changes the result harms nobody else.
 func TestCasesAreFresh(t *testing.T) {
-	first := Cases()
+	first, want := Cases(), Cases()
+	for i, c := range want {
+		want[i].Sends, want[i].Sees, want[i].Answers = slices.Clone(c.Sends), slices.Clone(c.Sees), slices.Clone(c.Answers)
+	}
 	for i := range first {
 		clear(first[i].Sends)
 		clear(first[i].Sees)
 		clear(first[i].Answers)
 	}
-	for _, c := range Cases() {
-		assert.True(t, c.Sends == nil || !slices.Contains(c.Sends, Piece{}), c.Name+": shares its pieces")
+	for i, c := range Cases() {
+		assert.True(t, reflect.DeepEqual(c, want[i]), c.Name+": shares memory with another call")
 	}
 }
 

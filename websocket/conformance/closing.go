@@ -68,7 +68,7 @@ func reasonCases() (cases []Case) {
 		closes("§5.5.1 empty close frame", frame.StatusNoStatusReceived, sends(byeRaw(""))),
 		breaks("§5.5.1 close frame of 1 byte", "§5.5.1", sends(byeRaw("\x03"))),
 		breaks("§5.5.1 close frame of 1 byte after a message", "§5.5.1", sends(text("m"), byeRaw("\x03")), Event{Text, "m"}),
-		breaks("§5.5.1 reason of 124 bytes", "§5.5", sends(bye(1000, letters(124)))),
+		breaks("§5.5.1 reason of 124 bytes", "§5.5", sends(bye(4000, letters(124)))),
 		breaks("§7.4 illegal code comes before a reason that is not UTF-8", "§7.4", sends(bye(1005, "\xff"))),
 		fails("§5.5.1 reason of 123 bytes cut inside a code point", frame.StatusInvalidPayload, section,
 			sends(bye(1000, letters(122)+"\xe2"))),

@@ -164,17 +164,17 @@ func eofCases() (cases []Case) {
 		loses("§7.1.5 end in the payload of 2^62 bytes", sends(bin("begin").declared(1<<62))),
 	}
 	whole := []struct {
-		what  string
-		piece Piece
-		most  int
+		what        string
+		piece       Piece
+		least, most int
 	}{
-		{"text of 5 bytes", text("Hello"), 6},
-		{"binary of 200 bytes", bin(octets(200)), 8},
-		{"binary of 65536 bytes", bin(octets(65536)), 14},
-		{"an empty close frame", byeRaw(""), 1},
+		{"text of 5 bytes", text("Hello"), 1, 6},
+		{"binary of 200 bytes", bin(octets(200)), 1, 8},
+		{"binary of 65536 bytes", bin(octets(65536)), 2, 14},
+		{"an empty close frame", byeRaw(""), 1, 1},
 	}
 	for _, w := range whole {
-		for n := 1; n <= w.most; n++ {
+		for n := w.least; n <= w.most; n++ {
 			name := fmt.Sprintf("§7.1.5 end after %d bytes of %s", n, w.what)
 			cases = append(cases, loses(name, sends(w.piece.keep(n))))
 		}

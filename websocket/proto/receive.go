@@ -20,9 +20,10 @@ type receiver struct {
 	message frame.Opcode // opcode of the message under way, 0 if none
 	empty   uint8        // frames without payload in a row, within one message
 	nhdr    uint8        // bytes of an incomplete header in hdr
+	nctl    uint8        // bytes in control
 	hdr     [frame.MaxHeaderLen]byte
 	text    frame.UTF8
-	control []byte // payload of a control frame that came in pieces
+	control *[frame.MaxControlPayload]byte // payload of a control frame that came in pieces
 }
 
 // Receive lends b to the machine, which parses and unmasks it in place: b is
@@ -34,10 +35,10 @@ func (r *receiver) Receive(b []byte) { r.in = b }
 // received: 0 between frames. A driver may read just so many straight into the
 // place where the message is to stand.
 func (r *receiver) Need() int64 {
-	if !r.inFrame {
+	if !r.inFrame || r.done {
 		return 0
 	}
-	return r.remain - int64(len(r.in))
+	return max(0, r.remain-int64(len(r.in)))
 }
 
 // Buffered returns how many of the bytes lent to Receive are not parsed yet.
@@ -144,7 +145,7 @@ func (r *receiver) check(h frame.Header) error {
 	case h.RSV != 0:
 		return violation(frame.StatusProtocolError, "§5.2", "RSV1 set, but no extension was negotiated")
 	case h.Opcode.IsReserved():
-		return violation(frame.StatusProtocolError, "§5.2", "reserved opcode "+h.Opcode.String())
+		return violation(frame.StatusProtocolError, "§5.2", h.Opcode.String())
 	case r.masked && !h.Masked:
 		return violation(frame.StatusProtocolError, "§5.1", "frame from a client is not masked")
 	case !r.masked && h.Masked:
@@ -204,12 +205,15 @@ func (r *receiver) take(n int) []byte {
 func (r *receiver) controlFrame() Event {
 	n := int(min(int64(len(r.in)), r.remain))
 	p := r.take(n)
-	if r.remain > 0 || len(r.control) > 0 {
-		r.control = append(r.control, p...)
+	if r.remain > 0 || r.nctl > 0 {
+		if r.control == nil {
+			r.control = new([frame.MaxControlPayload]byte)
+		}
+		r.nctl += uint8(copy(r.control[r.nctl:], p))
 		if r.remain > 0 {
 			return Event{}
 		}
-		p, r.control = r.control, nil
+		p, r.control, r.nctl = r.control[:r.nctl], nil, 0
 	}
 	r.inFrame = false
 	switch r.op {
