@@ -19,8 +19,10 @@ import (
 // A request that is no proper handshake is answered before anything is hijacked,
 // with a status and a sentence that says what is wrong: 400, 403 for a foreign
 // origin, 405, 426 for a request that does not ask for WebSocket or asks for
-// another version, 503 once the registry shuts down. The error then is a
-// *HandshakeError, and the handler should just return.
+// another version, 503 once the registry shuts down, 505 over HTTP/2. The error
+// then is a *HandshakeError, and the handler should just return. What only the
+// program can mend, a Header that may not be set or a writer that cannot be
+// hijacked, is answered with 500 and the error.
 //
 // Middleware may wrap w as long as it can be unwrapped by http.ResponseController.
 //
@@ -57,12 +59,10 @@ func accept(w http.ResponseWriter, r *http.Request, o *AcceptOptions) (*Conn, er
 	}
 	answer, err := handshake.AppendResponse(nil, accepted, o.Header)
 	if err != nil {
-		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
-		return nil, err
+		return nil, refuse(w, err)
 	}
 	conn, early, err := hijack(w)
 	if err != nil {
-		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		return nil, err
 	}
 	s := o.settings()
@@ -92,12 +92,15 @@ func refuse(w http.ResponseWriter, err error) error {
 }
 
 // hijack takes the connection over from net/http, with the bytes the client sent
-// behind its request. The buffers of net/http are not kept.
+// behind its request. The buffers of net/http are not kept. If it cannot, it says
+// why in the answer too.
 func hijack(w http.ResponseWriter) (net.Conn, []byte, error) {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		return nil, nil, fmt.Errorf("websocket: handshake: %T cannot be hijacked: "+
-			"serve over HTTP/1.1, and let middleware that wraps http.ResponseWriter have an Unwrap method: %w", w, err)
+		err = fmt.Errorf("websocket: handshake: %T cannot be hijacked: "+
+			"serve over HTTP/1.1, and let middleware that wraps http.ResponseWriter have an Unwrap method: %w", innermost(w), err)
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return nil, nil, err
 	}
 	early, err := buffered(rw.Reader)
 	if err == nil {
@@ -108,6 +111,18 @@ func hijack(w http.ResponseWriter) (net.Conn, []byte, error) {
 		return nil, nil, fmt.Errorf("websocket: handshake: %w", err)
 	}
 	return conn, early, nil
+}
+
+// innermost unwraps w as far as it goes, as http.ResponseController does. If that
+// cannot hijack, it is the type to look at.
+func innermost(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = wrapper.Unwrap()
+	}
 }
 
 // buffered returns a copy of the bytes that r has read from its source already.

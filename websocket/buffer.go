@@ -17,7 +17,13 @@ const (
 // bytes that are not parsed.
 type readBuffer [readSize]byte
 
-var readBuffers = sync.Pool{New: func() any { return new(readBuffer) }}
+var readBuffers sync.Pool
+
+// takeReadBuffer returns a buffer of the pool, nil if it is empty.
+func takeReadBuffer() *readBuffer {
+	b, _ := readBuffers.Get().(*readBuffer)
+	return b
+}
 
 // buffer is a slice of bytes that is kept for reuse.
 type buffer struct {

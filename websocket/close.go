@@ -129,7 +129,7 @@ func (c *Conn) finish(ev proto.Event) error {
 	c.out.set(b)
 	e := c.machine.Ending()
 	c.mu.Unlock()
-	c.reading.watch.use(context.Background())
+	c.reading.watch.use(context.Background(), c.conn)
 	c.reading.release()
 	if action == proto.Drop || !c.flushGoodbye() {
 		c.end()
@@ -166,8 +166,7 @@ func (c *Conn) linger(action proto.Transport) {
 		}
 	}
 	_ = c.conn.SetReadDeadline(time.Now().Add(c.settings.closeTimeout))
-	b := c.reading.take()
-	defer c.reading.release()
+	b := make([]byte, outSize)
 	for total := 0; total < lingerBytes; {
 		n, err := c.conn.Read(b)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/duplexhq/duplex/websocket/proto"
@@ -47,9 +48,9 @@ type Message struct {
 // reading method that returned a *CloseError; until then it holds its transport.
 type Conn struct {
 	conn        net.Conn
+	raw         syscall.RawConn // of conn, nil if using it is not the same as using conn
 	subprotocol string
-	settings    settings
-	masks       bool // this end is a client
+	settings    *settings // shared
 
 	// The machine's receiving half belongs to whoever reads, its sending half
 	// to whoever holds mu.
@@ -57,25 +58,25 @@ type Conn struct {
 
 	reading  readSide
 	activity atomic.Uint32 // counts entries to and exits from waiting reads: odd while one waits
-	received atomic.Bool   // something came since the keepalive looked
-	starved  atomic.Bool   // a read ran into its deadline since the keepalive looked
+	noted    atomic.Uint32 // heard and starved, since the keepalive looked
 
 	mu       sync.Mutex
 	out      outbox
+	silence  silence       // keepalive's notes
+	masks    bool          // this end is a client; never changes
 	readBusy bool          // a goroutine reads
-	readFree chan struct{} // closed when it stops, if somebody waits for that
 	ended    bool          // the connection is over; the transport may still say goodbye
+	readFree chan struct{} // closed when nobody reads, made when asked for
 	done     chan struct{} // closed when ended, made when asked for
 	onEnd    func()
-	pings    *pings
+	pings    *pings      // nil until one is sent
 	alive    *time.Timer // keepalive, nil if off
-	silence  silence     // keepalive's notes
 }
 
 // newConn returns a Conn over a transport whose opening handshake is done. early
 // are the bytes that came behind the handshake; the Conn keeps the slice.
 func newConn(conn net.Conn, role proto.Role, s settings, subprotocol string, early []byte) (*Conn, error) {
-	c := &Conn{conn: conn, subprotocol: subprotocol, settings: s}
+	c := &Conn{conn: conn, subprotocol: subprotocol, settings: s.share()}
 	config := proto.Config{Role: role, MaxMessage: s.maxMessage}
 	if role == proto.Client {
 		c.masks = true
@@ -84,8 +85,10 @@ func newConn(conn net.Conn, role proto.Role, s settings, subprotocol string, ear
 		config.MaskKeys = mathrand.NewChaCha8(seed)
 	}
 	c.machine.Init(config)
-	c.reading.init(c)
-	c.out.watch = watch{conn: conn, writes: true}
+	if c.raw = rawConn(conn); c.raw != nil {
+		c.reading.ready, c.out.ready = c.reading.readReady, c.out.writeReady
+	}
+	c.out.watch.way = writes
 	if len(early) > 0 {
 		c.machine.Receive(early)
 	}
@@ -172,14 +175,15 @@ func (c *Conn) end() {
 	}
 }
 
-// drop closes the transport at once. Beneath TLS it closes the socket itself: the
-// goodbye of tls.Conn.Close could wait for seconds.
+// drop closes the transport at once. Beneath TLS, of which a proxy may add a second
+// layer, it closes the socket itself: the goodbye of tls.Conn.Close could wait for
+// seconds.
 func (c *Conn) drop() {
-	if t, ok := c.conn.(*tls.Conn); ok {
-		_ = t.NetConn().Close()
-		return
+	conn := c.conn
+	for t, ok := conn.(*tls.Conn); ok; t, ok = conn.(*tls.Conn) {
+		conn = t.NetConn()
 	}
-	_ = c.conn.Close()
+	_ = conn.Close()
 }
 
 // doneChan returns a channel that is closed when the connection is over.

@@ -48,9 +48,9 @@ func Dial(ctx context.Context, rawURL string, o *DialOptions) (*Conn, *http.Resp
 	if err != nil {
 		return nil, nil, err
 	}
-	header := o.Header
+	header, host := o.Header, o.Host
 	for redirects := 0; ; redirects++ {
-		d := &dialer{o: o, url: u, header: header}
+		d := &dialer{o: o, url: u, header: header, host: host}
 		c, resp, err := d.dial(ctx)
 		if err == nil || resp == nil || redirects >= o.MaxRedirects || !isRedirect(resp.StatusCode) {
 			return c, resp, err
@@ -60,12 +60,22 @@ func Dial(ctx context.Context, rawURL string, o *DialOptions) (*Conn, *http.Resp
 			return nil, resp, err
 		}
 		if next.Host != u.Host {
-			header = header.Clone() // secrets are for the host they were meant for
-			header.Del("Authorization")
-			header.Del("Cookie")
+			header, host = withoutSecrets(header), ""
 		}
 		u = next
 	}
+}
+
+// withoutSecrets returns h without what was meant for one host only.
+func withoutSecrets(h http.Header) http.Header {
+	h = h.Clone()
+	for name := range h { // whatever its case: Del knows the canonical one only
+		switch http.CanonicalHeaderKey(name) {
+		case "Authorization", "Proxy-Authorization", "Cookie", "Cookie2":
+			delete(h, name)
+		}
+	}
+	return h
 }
 
 // parseURL checks a WebSocket URL (RFC 6455 §3) and returns it with the scheme ws
@@ -82,13 +92,13 @@ func parseURL(rawURL string) (*url.URL, error) {
 	case "https":
 		u.Scheme = "wss"
 	default:
-		return nil, fmt.Errorf("websocket: URL %q: the scheme must be ws, wss, http or https", rawURL)
+		return nil, fmt.Errorf("websocket: URL %q: the scheme must be ws, wss, http or https", u.Redacted())
 	}
 	switch {
 	case u.Hostname() == "":
-		return nil, fmt.Errorf("websocket: URL %q has no host", rawURL)
-	case u.Fragment != "" || u.RawFragment != "":
-		return nil, fmt.Errorf("websocket: URL %q has a fragment: write # as %%23 (RFC 6455 §3)", rawURL)
+		return nil, fmt.Errorf("websocket: URL %q has no host", u.Redacted())
+	case strings.Contains(rawURL, "#"): // url.Parse forgets an empty one
+		return nil, fmt.Errorf("websocket: URL %q has a fragment: write # as %%23 (RFC 6455 §3)", u.Redacted())
 	}
 	return u, nil
 }
@@ -105,7 +115,11 @@ func isRedirect(status int) bool {
 
 // redirectTarget returns where resp sends a client that asked for from.
 func redirectTarget(from *url.URL, resp *http.Response) (*url.URL, error) {
-	u, err := from.Parse(resp.Header.Get("Location"))
+	location := resp.Header.Get("Location")
+	if location == "" {
+		return nil, fmt.Errorf("websocket: redirect: the answer with status %d has no Location", resp.StatusCode)
+	}
+	u, err := from.Parse(location)
 	if err != nil {
 		return nil, fmt.Errorf("websocket: redirect: %w", err)
 	}
@@ -125,6 +139,7 @@ type dialer struct {
 	o      *DialOptions
 	url    *url.URL
 	header http.Header
+	host   string // replaces that of url, "" if it need not
 }
 
 // httpURL returns the URL as cookies and proxies know it.
@@ -148,6 +163,9 @@ func (d *dialer) dial(ctx context.Context) (*Conn, *http.Response, error) {
 	}
 	conn, err := d.connect(ctx)
 	if err != nil {
+		if ctx.Err() != nil { // what it interrupted only saw a deadline
+			return nil, nil, interrupted("dial", ctx.Err())
+		}
 		return nil, nil, fmt.Errorf("websocket: dial: %w", err)
 	}
 	// A context that ends interrupts the handshake through the deadline.
@@ -187,7 +205,7 @@ func (d *dialer) offer() (*handshake.Offer, error) {
 	if _, err := rand.Read(nonce[:]); err != nil {
 		return nil, err
 	}
-	host := d.o.Host
+	host := d.host
 	if host == "" {
 		host = hostHeader(d.url)
 	}
@@ -249,7 +267,7 @@ func (d *dialer) handshake(conn net.Conn, request []byte, offer *handshake.Offer
 	}
 	limited := &io.LimitedReader{R: conn, N: maxAnswer}
 	r := bufio.NewReader(limited)
-	resp, err := http.ReadResponse(r, &http.Request{Method: http.MethodGet, URL: d.httpURL()})
+	resp, err := readAnswer(r, &http.Request{Method: http.MethodGet, URL: d.httpURL()})
 	if err != nil {
 		if limited.N <= 0 {
 			err = fmt.Errorf("the head of the answer is larger than %d bytes", maxAnswer)
@@ -278,6 +296,17 @@ func (d *dialer) handshake(conn net.Conn, request []byte, offer *handshake.Offer
 	}
 	c, err := newConn(conn, proto.Client, d.o.settings(), subprotocol, early)
 	return c, resp, err
+}
+
+// readAnswer reads the answer to request. What a server may say before, such as 103
+// Early Hints, is passed over (RFC 9110 §15.2); 101 is an answer.
+func readAnswer(r *bufio.Reader, request *http.Request) (*http.Response, error) {
+	for {
+		resp, err := http.ReadResponse(r, request)
+		if err != nil || resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
+			return resp, err
+		}
+	}
 }
 
 // keepBody replaces the body of an answer that refuses by its first bytes, as far

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 )
 
@@ -57,9 +58,8 @@ type AcceptOptions struct {
 	PongTimeout time.Duration
 
 	// WriteTimeout is how long the network may take to accept 64 KiB, or a
-	// frame if it is smaller, before the connection is given up. It is
-	// measured coarsely: a write is cut off between this time and a quarter
-	// more. Default 10 s; negative: no limit.
+	// frame if it is smaller, before the connection is given up. Default
+	// 10 s; negative: no limit.
 	WriteTimeout time.Duration
 
 	// CloseTimeout is how long Close waits for the peer's close frame.
@@ -177,6 +177,19 @@ func (s settings) withDefaults() settings {
 		s.closeTimeout = DefaultCloseTimeout
 	}
 	return s
+}
+
+// lastSettings is what share returned last.
+var lastSettings atomic.Pointer[settings]
+
+// share returns a pointer to settings equal to s. Connections mostly have the same
+// settings as the one before, and then share them in memory.
+func (s settings) share() *settings {
+	if last := lastSettings.Load(); last != nil && *last == s {
+		return last
+	}
+	lastSettings.Store(&s)
+	return &s
 }
 
 // orDefault returns d, byDefault if it is zero and zero if it is negative.

@@ -3,6 +3,7 @@ package websocket
 import (
 	"context"
 	"sync"
+	"syscall"
 )
 
 // pongBacklog is how many pongs may wait for the network. Of further ones only
@@ -23,19 +24,21 @@ const pongBacklog = 16
 type outbox struct {
 	buf      *buffer // frames appended since the last batch was taken, nil if none
 	inflight int     // bytes of the batch being written
-	flushing bool    // there is a flusher
 	first    *waiter // those who wait, in the order they came
 	last     *waiter
-	broken   error // what the transport said when a write failed
-
-	pongs    int    // in buf
-	lastPong []byte // of those beyond pongBacklog
-
+	flushing bool           // there is a flusher
+	pongs    uint8          // in buf
+	lastPong *buffer        // of those beyond pongBacklog
 	stream   *messageWriter // the fragmented message under way
-	later    []Message      // posted meanwhile
-	laterLen int            // bytes in later
+	broken   *CloseError    // what the transport said when a write failed
 
-	watch watch
+	// What follows belongs to the flusher.
+
+	patient bool // writeReady waits for room instead of giving up
+	watch   watch
+	ready   func(fd uintptr) bool // writeReady, made once
+	rest    []byte                // what it is to write
+	errno   syscall.Errno         // what went wrong
 }
 
 // A waiter is a goroutine that waits for its frame to be written or for its turn
@@ -63,7 +66,14 @@ type turn struct {
 
 var waiters = sync.Pool{New: func() any { return &waiter{turn: make(chan turn, 1)} }}
 
-func (o *outbox) size() int { return o.waiting() + o.inflight + o.laterLen }
+// size returns how many bytes wait or are being written.
+func (o *outbox) size() int {
+	n := o.waiting() + o.inflight
+	if o.stream != nil {
+		n += o.stream.laterLen
+	}
+	return n
+}
 
 // waiting returns how many bytes wait in buf.
 func (o *outbox) waiting() int {
@@ -206,17 +216,24 @@ func (c *Conn) wait(ctx context.Context, w *waiter) (turn, error) {
 }
 
 // flush writes what waits, and tail after it, which may be nil: payload that was
-// not worth copying, to be masked with key on a client. The caller is the flusher
-// and holds mu, which flush releases.
+// not worth copying, whose header waits, and that is to be masked with key on a
+// client. The caller is the flusher and holds mu, which flush releases.
 func (c *Conn) flush(ctx context.Context, tail []byte, key uint32) error {
 	batch, told := c.out.takeBatch()
 	c.out.inflight += len(tail)
 	broken := c.out.broken
 	c.mu.Unlock()
 
-	err := broken
-	if err == nil {
-		err = c.transmit(ctx, batch, tail, key)
+	var err error
+	switch {
+	case broken != nil:
+		err = broken
+	case batch != nil:
+		if len(tail) == 0 && len(batch.b) <= batchSize {
+			err = c.writeBytes(ctx, batch.b)
+		} else {
+			err = c.transmit(ctx, batch, tail, key)
+		}
 	}
 	batch.free()
 	if err != nil && broken == nil {
@@ -242,8 +259,9 @@ func (c *Conn) leave() bool {
 	o := &c.out
 	o.inflight = 0
 	if o.lastPong != nil {
-		b, _ := c.machine.AppendPong(o.bytes(), o.lastPong)
+		b, _ := c.machine.AppendPong(o.bytes(), o.lastPong.b)
 		o.set(b)
+		o.lastPong.free()
 		o.lastPong = nil
 	}
 	switch w := o.first; {

@@ -18,9 +18,8 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	answer := make(chan time.Duration, 1)
 	c.mu.Lock()
 	payload := c.newPing(answer)
-	err := c.send(ctx, false, func(dst []byte) ([]byte, error) {
-		return c.machine.AppendPing(dst, payload[:])
-	})
+	b, err := c.machine.AppendPing(c.out.bytes(), payload[:])
+	err = c.send(ctx, false, b, err)
 	defer c.forgetPing(answer)
 	if err != nil {
 		return 0, err
@@ -111,7 +110,10 @@ func (c *Conn) answerPing(ev proto.Event) {
 	defer c.mu.Unlock()
 	o := &c.out
 	if o.pongs == pongBacklog && o.flushing {
-		o.lastPong = append(o.lastPong[:0], ev.Payload...)
+		if o.lastPong == nil {
+			o.lastPong = newBuffer()
+		}
+		o.lastPong.b = append(o.lastPong.b[:0], ev.Payload...)
 		return
 	}
 	b, _ := c.machine.Reply(o.bytes(), ev)
@@ -141,6 +143,19 @@ type silence struct {
 	activity uint32 // Conn.activity at the start of this period
 }
 
+// What the reader notes for the keepalive.
+const (
+	heard   = 1 << iota // something came
+	starved             // a read ran into its deadline
+)
+
+// note notes one of heard and starved.
+func (c *Conn) note(what uint32) {
+	if c.noted.Load()&what == 0 {
+		c.noted.Or(what)
+	}
+}
+
 func (c *Conn) startKeepalive() {
 	if c.settings.pingInterval <= 0 {
 		return
@@ -160,19 +175,20 @@ func (c *Conn) startKeepalive() {
 func (c *Conn) keepalive() {
 	c.mu.Lock()
 	s := &c.silence
-	heard, starved, now := c.received.Swap(false), c.starved.Swap(false), c.activity.Load()
+	noted, now := c.noted.Swap(0), c.activity.Load()
+	heard, starved := noted&heard != 0, noted&starved != 0
 	waited := now%2 == 1 && now == s.activity
 	switch {
 	case c.ended || c.machine.State() != proto.Open:
 		c.mu.Unlock()
 		return
 	case c.out.broken != nil, !heard && s.pinged && (waited || starved && s.starved):
-		err := c.out.broken
-		c.mu.Unlock()
-		if err == nil {
-			err = errNoPong
+		cause := errNoPong
+		if c.out.broken != nil {
+			cause = c.out.broken.Cause
 		}
-		_ = c.fail(err, nil)
+		c.mu.Unlock()
+		_ = c.fail(cause, nil)
 		return
 	case heard:
 		*s = silence{}

@@ -32,9 +32,12 @@ func (c *Conn) WritePrepared(ctx context.Context, m *Prepared) error {
 	if c.masks || len(m.wire) > copyLimit {
 		return c.Write(ctx, m.kind, m.payload)
 	}
-	return c.write(ctx, len(m.wire), func(dst []byte) ([]byte, error) {
-		return c.machine.AppendEncoded(dst, m.wire)
-	})
+	flusher, err := c.admit(ctx, len(m.wire), false)
+	if err != nil {
+		return err
+	}
+	b, err := c.machine.AppendEncoded(c.out.bytes(), m.wire)
+	return c.send(ctx, flusher, b, err)
 }
 
 // PostPrepared is Post for a prepared message.
@@ -42,7 +45,11 @@ func (c *Conn) PostPrepared(m *Prepared) error {
 	if c.masks {
 		return c.Post(m.kind, m.payload)
 	}
-	return c.post(m.kind, m.payload, func(dst []byte) ([]byte, error) {
-		return c.machine.AppendEncoded(dst, m.wire)
-	})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if done, err := c.admitPost(m.kind, m.payload); done {
+		return err
+	}
+	b, err := c.machine.AppendEncoded(c.out.bytes(), m.wire)
+	return c.post(b, err)
 }

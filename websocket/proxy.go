@@ -59,7 +59,12 @@ func (d *dialer) tunnel(ctx context.Context, conn net.Conn, proxy *url.URL, addr
 	case "http":
 		return conn, connectHTTP(conn, proxy, addr)
 	case "https":
-		secure, err := startTLS(ctx, conn, d.o.TLSConfig, proxy.Hostname())
+		config := d.o.TLSConfig
+		if config != nil && config.ServerName != "" {
+			config = config.Clone()
+			config.ServerName = "" // that of the server, not of the proxy
+		}
+		secure, err := startTLS(ctx, conn, config, proxy.Hostname())
 		if err != nil {
 			return nil, err
 		}
@@ -102,14 +107,15 @@ func connectHTTP(conn net.Conn, proxy *url.URL, addr string) error {
 	if err := r.Write(conn); err != nil {
 		return err
 	}
-	// The server says nothing before the client does, so no byte of it can
-	// land in this reader.
-	resp, err := http.ReadResponse(bufio.NewReader(io.LimitReader(conn, maxAnswer)), r)
-	if err != nil {
+	answer := bufio.NewReader(io.LimitReader(conn, maxAnswer))
+	resp, err := readAnswer(answer, r)
+	switch {
+	case err != nil:
 		return noEOF(err)
-	}
-	if resp.StatusCode != http.StatusOK {
+	case resp.StatusCode/100 != 2: // any of them opens the tunnel
 		return fmt.Errorf("answered CONNECT with %s", resp.Status)
+	case answer.Buffered() > 0: // the server says nothing before the client does
+		return errors.New("sent more than the answer to CONNECT")
 	}
 	return nil
 }
@@ -129,6 +135,8 @@ const (
 
 var socksErrors = [...]string{"", "general failure", "not allowed by the rules", "network unreachable",
 	"host unreachable", "connection refused", "TTL expired", "command not supported", "address type not supported"}
+
+var errNotSOCKS = errors.New("is not a SOCKS 5 proxy")
 
 // connectSOCKS opens a tunnel through a SOCKS 5 proxy, which resolves the name.
 func connectSOCKS(conn net.Conn, proxy *url.URL, addr string) error {
@@ -178,7 +186,7 @@ func socksAuthenticate(conn net.Conn, user *url.Userinfo) error {
 	}
 	switch {
 	case answer[0] != socksVersion:
-		return errors.New("is not a SOCKS 5 proxy")
+		return errNotSOCKS
 	case answer[1] == socksNoAuth:
 		return nil
 	case answer[1] != socksPassword || user == nil:
@@ -208,6 +216,9 @@ func socksAnswer(conn net.Conn) error {
 	var head [5]byte // up to the first byte of the address
 	if _, err := io.ReadFull(conn, head[:]); err != nil {
 		return noEOF(err)
+	}
+	if head[0] != socksVersion {
+		return errNotSOCKS
 	}
 	if code := int(head[1]); code != 0 {
 		if code < len(socksErrors) {

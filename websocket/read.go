@@ -2,7 +2,6 @@ package websocket
 
 import (
 	"context"
-	"errors"
 	"io"
 	"iter"
 
@@ -21,18 +20,40 @@ func (c *Conn) Read(ctx context.Context) (MessageType, []byte, error) {
 	if err := c.beginRead(ctx); err != nil {
 		return 0, nil, err
 	}
-	defer c.endRead()
-	if err := c.leaveReader(ctx); err != nil {
-		return 0, nil, err
-	}
+	t, p, err := c.readMessage(ctx)
+	c.endRead()
+	return t, p, err
+}
+
+// readMessage collects the pieces of a message.
+func (c *Conn) readMessage(ctx context.Context) (MessageType, []byte, error) {
 	m := &c.reading.message
-	for !m.last {
-		if err := c.readPiece(ctx); err != nil {
+	if m.reader != nil {
+		if err := c.leaveReader(ctx); err != nil {
 			return 0, nil, err
 		}
 	}
+	for !m.last {
+		if c.machine.Need() > 0 && len(m.bytes) > 0 && c.machine.Buffered() == 0 {
+			if err := c.readDirect(ctx); err != nil {
+				return 0, nil, err
+			}
+			continue
+		}
+		p, err := c.next(ctx)
+		if err != nil {
+			return 0, nil, err
+		}
+		if m.bytes == nil {
+			m.bytes = make([]byte, 0, len(p)+room(len(p), c.machine.Need()))
+		}
+		m.bytes = append(m.bytes, p...)
+	}
 	t, p := m.kind, m.bytes
 	*m = message{}
+	if c.machine.Buffered() == 0 {
+		c.reading.release() // the application may take its time now
+	}
 	return t, p, nil
 }
 
@@ -80,14 +101,18 @@ func (c *Conn) Reader(ctx context.Context) (MessageType, io.Reader, error) {
 		return 0, nil, err
 	}
 	defer c.endRead()
-	if err := c.leaveReader(ctx); err != nil {
-		return 0, nil, err
-	}
 	m := &c.reading.message
-	if m.kind == 0 { // otherwise a Read was interrupted in the middle of one
-		if err := c.readChunk(ctx); err != nil {
+	if m.reader != nil {
+		if err := c.leaveReader(ctx); err != nil {
 			return 0, nil, err
 		}
+	}
+	if m.kind == 0 { // otherwise a Read was interrupted in the middle of one
+		p, err := c.next(ctx)
+		if err != nil {
+			return 0, nil, err
+		}
+		m.bytes = p
 	}
 	m.reader = &messageReader{c: c, ctx: ctx}
 	return m.kind, m.reader, nil
@@ -104,11 +129,8 @@ type message struct {
 // leaveReader drops the rest of a message that was being read by a Reader.
 func (c *Conn) leaveReader(ctx context.Context) error {
 	m := &c.reading.message
-	if m.reader == nil {
-		return nil
-	}
 	for !m.last {
-		if err := c.readChunk(ctx); err != nil {
+		if _, err := c.next(ctx); err != nil {
 			return err
 		}
 	}
@@ -116,55 +138,35 @@ func (c *Conn) leaveReader(ctx context.Context) error {
 	return nil
 }
 
-// readPiece appends the next piece of a message to its bytes.
-func (c *Conn) readPiece(ctx context.Context) error {
-	m := &c.reading.message
-	if n := c.machine.Need(); len(m.bytes) > 0 && n > 0 && c.machine.Buffered() == 0 {
-		// In the middle of a frame: read straight to where it is to stand.
-		m.bytes = grow(m.bytes, n)
-		tail := m.bytes[len(m.bytes):cap(m.bytes)]
-		got, err := c.fill(ctx, tail[:min(int64(len(tail)), n)])
-		if err != nil {
-			return err
-		}
-		ev, err := c.next(ctx)
-		if err != nil {
-			return err
-		}
-		m.bytes, m.last = m.bytes[:len(m.bytes)+got], ev.Last
-		return nil
-	}
-	ev, err := c.next(ctx)
+// readDirect reads in the middle of a frame, straight to where the message is to
+// stand.
+func (c *Conn) readDirect(ctx context.Context) error {
+	m, need := &c.reading.message, c.machine.Need()
+	m.bytes = grow(m.bytes, need)
+	room := min(int64(cap(m.bytes)-len(m.bytes)), need, 1<<30)
+	n, err := c.fill(ctx, int(room))
 	if err != nil {
 		return err
 	}
-	m.kind, m.last = MessageType(ev.Opcode), ev.Last
-	if m.bytes == nil {
-		m.bytes = make([]byte, 0, len(ev.Payload))
+	if _, err := c.next(ctx); err != nil {
+		return err
 	}
-	m.bytes = append(m.bytes, ev.Payload...)
+	m.bytes = m.bytes[:len(m.bytes)+n]
 	return nil
 }
 
-// grow returns b with room for more bytes, at most need. The room is at most
-// three times what was received: a peer gets no memory for bytes it only promised.
+// grow returns b with room for more bytes, at most need.
 func grow(b []byte, need int64) []byte {
 	if cap(b) > len(b) {
 		return b
 	}
-	room := min(need, int64(max(3*len(b), outSize)))
-	return append(make([]byte, 0, len(b)+int(room)), b...)
+	return append(make([]byte, 0, len(b)+max(room(len(b), need), 1)), b...)
 }
 
-// readChunk lends the next piece of a message to a Reader.
-func (c *Conn) readChunk(ctx context.Context) error {
-	ev, err := c.next(ctx)
-	if err != nil {
-		return err
-	}
-	m := &c.reading.message
-	m.kind, m.last, m.bytes = MessageType(ev.Opcode), ev.Last, ev.Payload
-	return nil
+// room returns how much to allocate for need more bytes when have were received: a
+// peer gets no memory for bytes it only promised.
+func room(have int, need int64) int {
+	return int(min(need, int64(3*have)))
 }
 
 // A messageReader reads one message as it comes.
@@ -193,9 +195,11 @@ func (r *messageReader) Read(p []byte) (int, error) {
 			r.eof = true
 			return 0, io.EOF
 		}
-		if err := r.c.readChunk(r.ctx); err != nil {
+		p, err := r.c.next(r.ctx)
+		if err != nil {
 			return 0, err
 		}
+		m.bytes = p
 	}
 	n := copy(p, m.bytes)
 	m.bytes = m.bytes[n:]
@@ -247,53 +251,45 @@ func (c *Conn) endRead() {
 	}
 }
 
-// next returns the next piece of a message, answering on the way what the
-// protocol makes us answer. It waits for bytes if need be. An error is ctx's or
+// next returns the next piece of the message, noting its type and whether it is the
+// last, and answers on the way what the protocol makes us answer. It waits for
+// bytes if need be. The piece is valid until the next call. An error is ctx's or
 // says that the connection is over.
-func (c *Conn) next(ctx context.Context) (proto.Event, error) {
+func (c *Conn) next(ctx context.Context) ([]byte, error) {
 	for {
 		ev := c.machine.Next()
-		switch ev.Kind {
-		case proto.Data:
-			c.flushReplies()
-			return ev, nil
-		case proto.Ping:
-			c.answerPing(ev)
-		case proto.Pong:
-			c.pongReceived(ev.Payload)
-		case proto.None:
-			c.flushReplies()
-			if _, err := c.fill(ctx, nil); err != nil {
-				return ev, err
+		if ev.Kind == proto.Data {
+			m := &c.reading.message
+			m.kind, m.last = MessageType(ev.Opcode), ev.Last
+			if c.reading.replied {
+				c.flushReplies()
 			}
-		default:
-			return ev, c.finish(ev)
+			return ev.Payload, nil
+		}
+		if ev.Kind != proto.None {
+			if err := c.control(ev); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if c.reading.replied {
+			c.flushReplies()
+		}
+		if _, err := c.fill(ctx, 0); err != nil {
+			return nil, err
 		}
 	}
 }
 
-// fill waits for bytes and lends them to the machine. They land in into if that
-// is not nil. It returns how many there are.
-func (c *Conn) fill(ctx context.Context, into []byte) (int, error) {
-	for {
-		c.reading.watch.use(ctx)
-		c.activity.Add(1)
-		n, err := c.reading.receive(into)
-		c.activity.Add(1)
-		switch {
-		case n > 0:
-			if !c.received.Load() {
-				c.received.Store(true)
-			}
-			return n, nil
-		case err == nil:
-			continue
-		case isTimeout(err) && ctx.Err() != nil:
-			c.starved.Store(true)
-			return 0, interrupted("read", ctx.Err())
-		case errors.Is(err, io.EOF):
-			err = nil
-		}
-		return 0, c.finish(c.machine.EOF(err))
+// control takes an event that is no piece of a message.
+func (c *Conn) control(ev proto.Event) error {
+	switch ev.Kind {
+	case proto.Ping:
+		c.answerPing(ev)
+	case proto.Pong:
+		c.pongReceived(ev.Payload)
+	default:
+		return c.finish(ev)
 	}
+	return nil
 }

@@ -1,13 +1,13 @@
 package websocket
 
 import (
+	"context"
+	"errors"
 	"io"
-	"net"
 	"os"
 	"syscall"
 
 	"github.com/duplexhq/duplex/websocket/frame"
-	"github.com/duplexhq/duplex/websocket/proto"
 )
 
 // readSide is what the reading goroutine owns. It holds no buffer while it waits
@@ -19,80 +19,122 @@ import (
 //     and takes a buffer when the header shows that more follows. It must not
 //     wait on the descriptor beneath TLS, which may already have handed over the
 //     records that TLS still holds.
+//
+// A goroutine that waits also has a stack, 2 KiB if nothing on its way ever needed
+// more. So the way from Read to the system call is short, its frames are small,
+// and memory is allocated near its upper end.
 type readSide struct {
-	conn    net.Conn
-	machine *proto.Machine
 	watch   watch
 	message message
 
-	buf  *readBuffer // holds bytes lent to the machine, nil if none
-	into []byte      // where the next bytes land; nil: in a fresh buf
+	buf  *readBuffer               // holds bytes lent to the machine, nil if none
+	idle *[frame.MaxHeaderLen]byte // where an idle peer is awaited without raw
 
-	raw   syscall.RawConn // nil if waiting on the descriptor will not do
-	ready func(fd uintptr) bool
-	n     int // what the last call of ready read
-	err   error
-	idle  [frame.MaxHeaderLen]byte
-
-	replied bool // answers were appended to the outbox
+	ready   func(fd uintptr) bool // readReady, made once
+	errno   syscall.Errno         // what went wrong there
+	n       int32                 // how many bytes came, or noBuffer
+	direct  int32                 // how many to put behind the message's bytes; 0: use buf
+	replied bool                  // answers were appended to the outbox
 }
 
-func (s *readSide) init(c *Conn) {
-	s.conn, s.machine = c.conn, &c.machine
-	s.watch.conn = c.conn
-	if s.raw = rawConn(c.conn); s.raw != nil {
-		s.ready = s.readReady
-	}
-}
+// noBuffer says that there are bytes to read and no buffer in the pool.
+const noBuffer = -1
 
-// receive reads once and lends what came to the machine.
-func (s *readSide) receive(into []byte) (int, error) {
+// fill waits for bytes and lends them to the machine: at most direct bytes that land
+// behind those of the message, which has room for them, or any number in a buffer
+// if direct is 0. It returns how many there are.
+func (c *Conn) fill(ctx context.Context, direct int) (int, error) {
+	s := &c.reading
+	s.direct = int32(direct)
+	s.watch.use(ctx, c.conn)
 	s.release()
-	s.into = into
-	if s.raw != nil {
-		return s.receiveReady()
+	for {
+		c.activity.Add(1)
+		var n int
+		var err error
+		if c.raw != nil {
+			n, err = c.receiveRaw()
+		} else {
+			n, err = c.receive()
+		}
+		c.activity.Add(1)
+		if n > 0 {
+			c.note(heard)
+			return n, nil
+		}
+		if err != nil {
+			return 0, c.receiveFailed(ctx, err)
+		}
 	}
-	b := into
+}
+
+// receiveRaw reads from the descriptor. It may return 0 and no error: try again.
+func (c *Conn) receiveRaw() (int, error) {
+	s := &c.reading
+	s.n, s.errno = 0, 0
+	if err := c.raw.Read(s.ready); err != nil {
+		return 0, err
+	}
 	switch {
-	case b != nil:
-	case s.machine.AtBoundary():
-		b = s.idle[:]
+	case s.n > 0:
+		c.machine.Receive(s.room()[:s.n])
+		return int(s.n), nil
+	case s.n == noBuffer:
+		s.buf = new(readBuffer)
+		return 0, nil
+	case s.errno != 0:
+		return 0, os.NewSyscallError("read", s.errno)
 	default:
-		b = s.take()
+		return 0, io.EOF
 	}
-	n, err := s.conn.Read(b)
+}
+
+// receive reads from a transport that is no plain socket.
+func (c *Conn) receive() (int, error) {
+	s := &c.reading
+	var into []byte
+	switch {
+	case s.direct > 0:
+		into = s.room()
+	case !c.machine.AtBoundary():
+		if s.buf = takeReadBuffer(); s.buf == nil {
+			s.buf = new(readBuffer)
+		}
+		into = s.buf[:]
+	default:
+		if s.idle == nil {
+			s.idle = new([frame.MaxHeaderLen]byte)
+		}
+		into = s.idle[:]
+	}
+	n, err := c.conn.Read(into)
 	if n > 0 {
-		s.machine.Receive(b[:n])
+		c.machine.Receive(into[:n])
 		return n, nil
 	}
 	s.release()
 	return 0, err
 }
 
-// receiveReady is receive on a descriptor.
-func (s *readSide) receiveReady() (int, error) {
-	s.n, s.err = 0, nil
-	if err := s.raw.Read(s.ready); err != nil {
-		return 0, err
+// receiveFailed decides what a failed read means: that ctx is done, after which
+// another read may follow, or that the connection is over.
+func (c *Conn) receiveFailed(ctx context.Context, err error) error {
+	if isTimeout(err) && ctx.Err() != nil {
+		c.note(starved)
+		return interrupted("read", ctx.Err())
 	}
-	if s.n <= 0 {
-		s.release()
-		if s.err == nil {
-			return 0, io.EOF
-		}
-		return 0, os.NewSyscallError("read", s.err)
+	if errors.Is(err, io.EOF) {
+		err = nil
 	}
-	b := s.into
-	if b == nil {
-		b = s.buf[:]
-	}
-	s.machine.Receive(b[:s.n])
-	return s.n, nil
+	return c.finish(c.machine.EOF(err))
 }
 
-// take takes a buffer from the pool and returns it whole.
-func (s *readSide) take() []byte {
-	s.buf, _ = readBuffers.Get().(*readBuffer)
+// room returns where bytes are to land.
+func (s *readSide) room() []byte {
+	if s.direct > 0 {
+		end := len(s.message.bytes)
+		return s.message.bytes[end : end+int(s.direct)]
+	}
 	return s.buf[:]
 }
 

@@ -3,7 +3,9 @@ package websocket
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
+	"time"
 
 	"github.com/duplexhq/duplex/websocket/frame"
 	"github.com/duplexhq/duplex/websocket/proto"
@@ -25,9 +27,12 @@ func (c *Conn) Write(ctx context.Context, t MessageType, p []byte) error {
 	if len(p) > copyLimit {
 		return c.writeLarge(ctx, t, p)
 	}
-	return c.write(ctx, len(p), func(dst []byte) ([]byte, error) {
-		return c.machine.AppendMessage(dst, frame.Opcode(t), p)
-	})
+	flusher, err := c.admit(ctx, len(p), false)
+	if err != nil {
+		return err
+	}
+	b, err := c.machine.AppendMessage(c.out.bytes(), frame.Opcode(t), p)
+	return c.send(ctx, flusher, b, err)
 }
 
 // Post queues p as one message and returns at once; the message goes out in the
@@ -36,18 +41,13 @@ func (c *Conn) Write(ctx context.Context, t MessageType, p []byte) error {
 // what a peer deserves that reads so slowly. The other errors are those of Write.
 // Any number of goroutines may call it.
 func (c *Conn) Post(t MessageType, p []byte) error {
-	return c.post(t, p, func(dst []byte) ([]byte, error) {
-		return c.machine.AppendMessage(dst, frame.Opcode(t), p)
-	})
-}
-
-// write sends a message that add appends, of about n bytes.
-func (c *Conn) write(ctx context.Context, n int, add func([]byte) ([]byte, error)) error {
-	flusher, err := c.admit(ctx, n, false)
-	if err != nil {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if done, err := c.admitPost(t, p); done {
 		return err
 	}
-	return c.send(ctx, flusher, add)
+	b, err := c.machine.AppendMessage(c.out.bytes(), frame.Opcode(t), p)
+	return c.post(b, err)
 }
 
 // writeLarge sends a message whose payload is not worth copying: it becomes the
@@ -110,12 +110,12 @@ func (c *Conn) crowded(n int) bool {
 	return c.out.flushing && c.out.waiting()+n > batchSize
 }
 
-// send appends what add appends and returns when it was written. mu is held on
-// entry and released.
-func (c *Conn) send(ctx context.Context, flusher bool, add func([]byte) ([]byte, error)) error {
+// send sees to it that b, the outbox with one more frame, is written, and returns
+// when it was. err is what the machine said when the frame was appended. mu is held
+// on entry and released.
+func (c *Conn) send(ctx context.Context, flusher bool, b []byte, err error) error {
 	o := &c.out
 	off := o.waiting()
-	b, err := add(o.bytes())
 	o.set(b)
 	if err != nil {
 		err = c.refusal(err)
@@ -140,23 +140,29 @@ func (c *Conn) send(ctx context.Context, flusher bool, add func([]byte) ([]byte,
 	return err
 }
 
-// post appends what add appends and has it written in the background.
-func (c *Conn) post(t MessageType, p []byte, add func([]byte) ([]byte, error)) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// admitPost tells whether a message may be posted now. If not, it is done with:
+// refused, or kept until the fragmented message under way ends. mu must be held.
+func (c *Conn) admitPost(t MessageType, p []byte) (done bool, err error) {
 	o := &c.out
 	switch n := o.size(); {
 	case c.ended:
-		return c.closedError()
+		return true, c.closedError()
 	case o.broken != nil:
-		return o.broken
+		return true, o.broken
 	case n > 0 && n+len(p) > c.settings.maxQueue:
-		return ErrQueueFull
+		return true, ErrQueueFull
 	case o.stream != nil:
-		return o.postpone(t, p)
+		return true, o.postpone(t, p)
+	default:
+		return false, nil
 	}
-	b, err := add(o.bytes())
-	o.set(b)
+}
+
+// post sees to it that b, the outbox with one more frame, is written in the
+// background. err is what the machine said when the frame was appended. mu must be
+// held.
+func (c *Conn) post(b []byte, err error) error {
+	c.out.set(b)
 	if err != nil {
 		return c.refusal(err)
 	}
@@ -174,8 +180,8 @@ func (o *outbox) postpone(t MessageType, p []byte) error {
 	case t == Text && !validUTF8(p):
 		return ErrNotUTF8
 	}
-	o.later = append(o.later, Message{Type: t, Data: slices.Clone(p)})
-	o.laterLen += len(p)
+	o.stream.later = append(o.stream.later, Message{Type: t, Data: slices.Clone(p)})
+	o.stream.laterLen += len(p)
 	return nil
 }
 
@@ -193,78 +199,107 @@ func validUTF8(p []byte) bool {
 	return v.Write(p) && v.Complete()
 }
 
-// transmit writes batch and then tail, masked with key on a client, in pieces of
-// at most batchSize bytes. Only the flusher calls it.
+// transmit writes batch and then tail, masked with key on a client. Only the
+// flusher calls it.
 func (c *Conn) transmit(ctx context.Context, batch *buffer, tail []byte, key uint32) error {
-	c.out.watch.use(ctx)
-	var head []byte
-	if batch != nil {
-		head = batch.b
-	}
-	for len(head) > batchSize {
-		if err := c.writeBytes(head[:batchSize]); err != nil {
-			return err
-		}
-		head = head[batchSize:]
-	}
 	switch {
 	case len(tail) == 0:
-		return c.writeBytes(head)
-	case c.masks || c.reading.raw == nil:
-		return c.writeCopied(head, tail, key)
+		return c.writePieces(ctx, batch.b)
+	case c.masks || c.raw == nil:
+		return c.writeCopied(ctx, batch, tail, key)
 	default:
-		return c.writeVectored(batch, head, tail)
+		return c.writeVectored(ctx, batch, tail)
 	}
 }
 
-// writeCopied joins head and tail in a buffer, piece by piece: to mask it, and
-// because each write on TLS becomes a record of its own.
-func (c *Conn) writeCopied(head, tail []byte, key uint32) error {
-	buf := newBuffer()
-	defer buf.free()
-	buf.b = append(buf.b, head...)
-	for len(tail) > 0 {
-		n := min(batchSize-len(buf.b), len(tail))
-		off := len(buf.b)
-		buf.b = append(buf.b, tail[:n]...)
-		if c.masks {
-			key = frame.Mask(buf.b[off:], key)
-		}
-		if err := c.writeBytes(buf.b); err != nil {
+// writePieces writes b in pieces of at most batchSize bytes.
+func (c *Conn) writePieces(ctx context.Context, b []byte) error {
+	for len(b) > 0 {
+		n := min(batchSize, len(b))
+		if err := c.writeBytes(ctx, b[:n]); err != nil {
 			return err
 		}
-		buf.b, tail = buf.b[:0], tail[n:]
+		b = b[n:]
 	}
 	return nil
 }
 
-// writeVectored writes head and the first piece of tail in one system call, and
-// the rest of tail from where it is. batch lends the space for the vector.
-func (c *Conn) writeVectored(batch *buffer, head, tail []byte) error {
+// writeCopied writes batch, which has room, and tail in pieces that are copied: to
+// mask them, and because each write on TLS becomes a record of its own.
+func (c *Conn) writeCopied(ctx context.Context, batch *buffer, tail []byte, key uint32) error {
+	for len(tail) > 0 {
+		off := len(batch.b)
+		n := min(max(batchSize-off, 0), len(tail))
+		batch.b = append(batch.b, tail[:n]...)
+		if c.masks {
+			key = frame.Mask(batch.b[off:], key)
+		}
+		if err := c.writePieces(ctx, batch.b); err != nil {
+			return err
+		}
+		batch.b, tail = batch.b[:0], tail[n:]
+	}
+	return nil
+}
+
+// writeVectored writes batch and the first piece of tail in one system call, and
+// the rest of tail from where it is.
+func (c *Conn) writeVectored(ctx context.Context, batch *buffer, tail []byte) error {
 	n := min(batchSize, len(tail))
-	batch.pair = [2][]byte{head, tail[:n]}
+	batch.pair = [2][]byte{batch.b, tail[:n]}
 	batch.vector = batch.pair[:]
-	c.armWrite()
+	c.armWrite(ctx)
 	_, err := batch.vector.WriteTo(c.conn)
+	c.disarmWrite()
 	batch.pair, batch.vector = [2][]byte{}, nil
-	for tail = tail[n:]; err == nil && len(tail) > 0; tail = tail[n:] {
-		n = min(batchSize, len(tail))
-		err = c.writeBytes(tail[:n])
+	if err != nil {
+		return err
+	}
+	return c.writePieces(ctx, tail[n:])
+}
+
+// writeBytes writes b. On a descriptor it tries at once, and arms a deadline only
+// if the network has no room: most writes need neither a timer nor a context.
+func (c *Conn) writeBytes(ctx context.Context, b []byte) error {
+	if c.raw == nil {
+		c.armWrite(ctx)
+		_, err := c.conn.Write(b)
+		return err
+	}
+	o := &c.out
+	o.rest, o.patient = b, false
+	err := c.writeRaw()
+	if err == nil && len(o.rest) > 0 {
+		o.patient = true
+		c.armWrite(ctx)
+		err = c.writeRaw()
+		c.disarmWrite()
+	}
+	o.rest = nil
+	return err
+}
+
+func (c *Conn) writeRaw() error {
+	o := &c.out
+	o.errno = 0
+	err := c.raw.Write(o.ready)
+	if err == nil && o.errno != 0 {
+		err = os.NewSyscallError("write", o.errno)
 	}
 	return err
 }
 
-func (c *Conn) writeBytes(b []byte) error {
-	if len(b) == 0 {
-		return nil
+// armWrite makes ctx and the write timeout interrupt the write that comes next.
+func (c *Conn) armWrite(ctx context.Context) {
+	c.out.watch.use(ctx, c.conn)
+	if t := c.settings.writeTimeout; t > 0 {
+		c.out.watch.limit(c.conn, time.Now().Add(t))
 	}
-	c.armWrite()
-	_, err := c.conn.Write(b)
-	return err
 }
 
-func (c *Conn) armWrite() {
-	if c.settings.writeTimeout > 0 {
-		c.out.watch.arm(c.settings.writeTimeout)
-	}
+// disarmWrite takes back what armWrite did, so that no deadline passes while
+// nothing is written.
+func (c *Conn) disarmWrite() {
+	c.out.watch.use(context.Background(), c.conn)
+	c.out.watch.limit(c.conn, time.Time{})
 }

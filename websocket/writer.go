@@ -21,16 +21,14 @@ func (c *Conn) Writer(ctx context.Context, t MessageType) (io.WriteCloser, error
 	if t != Text && t != Binary {
 		return nil, ErrMessageType
 	}
-	if _, err := c.admit(ctx, 0, false); err != nil {
+	flusher, err := c.admit(ctx, 0, false)
+	if err != nil {
 		return nil, err
 	}
-	flushed := false
-	defer func() {
-		c.mu.Unlock()
-		if flushed {
-			c.passOn()
-		}
-	}()
+	if flusher { // the outbox was full
+		defer c.passOn()
+	}
+	defer c.mu.Unlock()
 	if c.machine.State() != proto.Open {
 		return nil, c.closedError()
 	}
@@ -48,6 +46,10 @@ type messageWriter struct {
 	begun  bool          // a fragment was sent
 	closed error         // what Write says once the message is over
 	done   chan struct{} // closed when the message is over
+
+	// Guarded by Conn.mu.
+	later    []Message // posted meanwhile
+	laterLen int       // bytes in later
 }
 
 // Write adds p to the message, as io.Writer says. p is not kept.
@@ -121,11 +123,10 @@ func (w *messageWriter) finish(err error) {
 	defer c.mu.Unlock()
 	o.stream = nil
 	close(w.done)
-	for _, m := range o.later {
+	for _, m := range w.later {
 		b, _ := c.machine.AppendMessage(o.bytes(), frame.Opcode(m.Type), m.Data)
 		o.set(b)
 	}
-	o.later, o.laterLen = nil, 0
 	if c.needsFlusher() {
 		go c.flushAll()
 	}
@@ -143,7 +144,6 @@ func (c *Conn) sendFragment(ctx context.Context, op frame.Opcode, p []byte, fin 
 			return err
 		}
 	}
-	return c.send(ctx, flusher, func(dst []byte) ([]byte, error) {
-		return c.machine.AppendFragment(dst, op, p, fin)
-	})
+	b, err := c.machine.AppendFragment(c.out.bytes(), op, p, fin)
+	return c.send(ctx, flusher, b, err)
 }

@@ -1,0 +1,200 @@
+package websocket_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/duplexhq/duplex/internal/assert"
+	"github.com/duplexhq/duplex/websocket"
+)
+
+// idleServerEnv makes this test binary a server instead: a process of its own,
+// whose memory is nothing but that of its connections.
+const idleServerEnv = "DUPLEX_IDLE_SERVER"
+
+func init() {
+	if mode := os.Getenv(idleServerEnv); mode != "" {
+		idleServer(mode == "tls")
+		os.Exit(0)
+	}
+}
+
+// idleServer echoes and prints its address, then its memory for each line of
+// standard input: resident bytes, heap in use, stacks in use.
+func idleServer(secure bool) {
+	echo := func(w http.ResponseWriter, r *http.Request) {
+		c, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			return
+		}
+		go func() { // the handler returns: net/http frees what it holds
+			ctx := context.Background()
+			for {
+				t, p, err := c.Read(ctx)
+				if err != nil {
+					return
+				}
+				if c.Write(ctx, t, p) != nil {
+					return
+				}
+			}
+		}()
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(l.Addr())
+	if secure {
+		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{selfSigned()}, SessionTicketsDisabled: true})
+	}
+	go func() { panic(http.Serve(l, http.HandlerFunc(echo))) }()
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		// Several rounds: stacks shrink by half at a time, pools are
+		// emptied in two, and freed pages are returned at the end.
+		for range 8 {
+			runtime.GC()
+		}
+		debug.FreeOSMemory()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		fmt.Println(residentBytes(), m.HeapAlloc, m.StackInuse)
+	}
+}
+
+// BenchmarkIdle measures what a connection costs that is open and silent after
+// one message was echoed, in a server of its own process. Metrics are bytes per
+// connection: rss is what the operating system sees.
+func BenchmarkIdle(b *testing.B) {
+	b.Run("plain", func(b *testing.B) { benchmarkIdle(b, 4000, false) })
+	b.Run("tls", func(b *testing.B) { benchmarkIdle(b, 1500, true) })
+}
+
+func benchmarkIdle(b *testing.B, n int, secure bool) {
+	if runtime.GOOS != "linux" {
+		b.Log("resident memory is read from /proc, which only Linux has")
+		return
+	}
+	mode := "plain"
+	if secure {
+		mode = "tls"
+	}
+	for b.Loop() {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), idleServerEnv+"="+mode)
+		cmd.Stderr = os.Stderr
+		in, err := cmd.StdinPipe()
+		assert.NoError(b, err)
+		stdout, err := cmd.StdoutPipe()
+		assert.NoError(b, err)
+		assert.NoError(b, cmd.Start())
+		out := bufio.NewScanner(stdout)
+		out.Scan()
+		addr := out.Text()
+
+		warm := openIdle(b, addr, 50, secure) // pools, caches and code pages
+		before := askMemory(b, in, out)
+		conns := openIdle(b, addr, n, secure)
+		after := askMemory(b, in, out)
+		for i, unit := range []string{"rss-B/conn", "heap-B/conn", "stack-B/conn"} {
+			b.ReportMetric(float64(after[i]-before[i])/float64(n), unit)
+		}
+		for _, c := range append(conns, warm...) {
+			_ = c.Close()
+		}
+		_ = in.Close()
+		assert.NoError(b, cmd.Wait())
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// openIdle opens n connections and has one message echoed on each. The client is
+// a bare socket, to hold no memory worth mentioning on its side.
+func openIdle(b *testing.B, addr string, n int, secure bool) []net.Conn {
+	request := "GET / HTTP/1.1\r\nHost: " + addr + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+	conns := make([]net.Conn, n)
+	buf := make([]byte, 4096)
+	for i := range conns {
+		c, err := net.Dial("tcp", addr)
+		assert.NoError(b, err)
+		if secure {
+			c = tls.Client(c, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // our own certificate
+		}
+		conns[i] = c
+		_, err = c.Write([]byte(request))
+		assert.NoError(b, err)
+		for got := ""; !strings.HasSuffix(got, "\r\n\r\n"); {
+			k, err := c.Read(buf)
+			assert.NoError(b, err)
+			got += string(buf[:k])
+		}
+		_, err = c.Write([]byte("\x81\x85\x00\x00\x00\x00hello"))
+		assert.NoError(b, err)
+		_, err = io.ReadFull(c, buf[:7])
+		assert.NoError(b, err)
+		assert.Equal(b, string(buf[:7]), "\x81\x05hello")
+	}
+	return conns
+}
+
+// askMemory asks the server for its memory.
+func askMemory(b *testing.B, in io.Writer, out *bufio.Scanner) [3]int64 {
+	_, err := io.WriteString(in, "\n")
+	assert.NoError(b, err)
+	assert.True(b, out.Scan(), "the server died")
+	var m [3]int64
+	_, err = fmt.Sscan(out.Text(), &m[0], &m[1], &m[2])
+	assert.NoError(b, err)
+	return m
+}
+
+// residentBytes returns the resident set of this process, on Linux.
+func residentBytes() int64 {
+	b, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		panic(err)
+	}
+	pages, err := strconv.ParseInt(strings.Fields(string(b))[1], 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	return pages * int64(os.Getpagesize())
+}
+
+// selfSigned returns a certificate for tests.
+func selfSigned() tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		NotAfter:     time.Now().Add(time.Hour),
+		DNSNames:     []string{"localhost"},
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
