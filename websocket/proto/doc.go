@@ -1,6 +1,7 @@
 // Package proto is one end of a WebSocket connection without the connection:
 // RFC 6455 as a machine that does no I/O, reads no clock, starts no goroutine
-// and, once messages flow, allocates nothing.
+// and allocates nothing while messages flow (but 125 bytes for a control frame
+// that comes in pieces, until it is complete).
 //
 // Three verbs go in and three come out:
 //

@@ -19,8 +19,11 @@ type MessageTooBigError struct {
 
 // Error returns a sentence that names the limit and where it is set.
 func (e *MessageTooBigError) Error() string {
-	return fmt.Sprintf("websocket: message larger than the limit of %d bytes (option MaxMessage)", e.Limit)
+	return fmt.Sprintf("websocket: message larger than the limit of %d bytes%s", e.Limit, optionHint)
 }
+
+// optionHint is for those who can set the option, and not sent to the peer.
+const optionHint = " (option MaxMessage)"
 
 // A CloseFrame is what stood in a close frame: Code is 1005 if it was empty.
 type CloseFrame struct {
@@ -122,6 +125,7 @@ func failureCode(err error) frame.StatusCode {
 // was wrong, without the prefix, cut to what a close frame holds.
 func failureReason(err error) string {
 	s := strings.TrimPrefix(err.Error(), "websocket: ")
+	s = strings.TrimSuffix(s, optionHint)
 	for len(s) > frame.MaxReason {
 		s = s[:strings.LastIndexByte(s, ' ')]
 	}

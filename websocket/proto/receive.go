@@ -31,11 +31,12 @@ type receiver struct {
 // then: bytes that were received before and not yet taken are lost otherwise.
 func (r *receiver) Receive(b []byte) { r.in = b }
 
-// Need returns how many bytes of the current frame's payload have not been
-// received: 0 between frames. A driver may read just so many straight into the
-// place where the message is to stand.
+// Need returns how many bytes of payload the current frame of a message still
+// lacks: 0 between frames and within control frames. A driver may read up to so
+// many straight into the place where the message is to stand; Next then returns
+// them as they came, in one Data event, or a Failure.
 func (r *receiver) Need() int64 {
-	if !r.inFrame || r.done {
+	if !r.inFrame || r.done || r.op.IsControl() {
 		return 0
 	}
 	return max(0, r.remain-int64(len(r.in)))

@@ -51,7 +51,7 @@ func TestProgress(t *testing.T) {
 		{"He", 1, 3, false},
 		{"llo", 1, 0, true}, // between two fragments
 		{"\x89", 0, 0, false},
-		{"\x03a", 0, 2, false}, // a ping's payload counts as well
+		{"\x03a", 0, 0, false}, // the rest of a ping is no part of the message
 		{"bc", 1, 0, true},
 		{"\x80\x7e", 0, 0, false},
 		{"\x01\x00", 0, 256, false},
