@@ -59,8 +59,8 @@ func withLine(t testing.TB, lines ...string) string {
 	return edited(t, "\r\n\r\n", "\r\n"+strings.Join(lines, "\r\n")+"\r\n\r\n")
 }
 
-// echoAll is the application behind most of the servers here.
-func echoAll(ctx context.Context, c *websocket.Conn) error {
+// parrot is the application behind most of the servers here.
+func parrot(ctx context.Context, c *websocket.Conn) error {
 	for m, err := range c.Messages(ctx) {
 		if err != nil {
 			return err
@@ -110,7 +110,7 @@ func ask(t testing.TB, c net.Conn, request string) (*http.Response, string) {
 }
 
 func TestAcceptAnswersTheHandshakeOfTheRFC(t *testing.T) {
-	s := rawClient(t, listenTCP(t, websocket.Handler(echoAll, nil)))
+	s := rawClient(t, listenTCP(t, websocket.Handler(parrot, nil)))
 	s.Send([]byte(plainRequest))
 	assert.Equal(t, s.ExpectHead(), plainAnswer)
 	s.SendText("Hello")
@@ -121,7 +121,7 @@ func TestAcceptAnswersTheHandshakeOfTheRFC(t *testing.T) {
 }
 
 func TestAcceptTakesEveryLegalRequest(t *testing.T) {
-	addr := listenTCP(t, websocket.Handler(echoAll, nil))
+	addr := listenTCP(t, websocket.Handler(parrot, nil))
 	for name, request := range map[string]string{
 		"tokens in any case":           edited(t, "Upgrade: websocket", "Upgrade: WebSocket", "Connection: Upgrade", "Connection: uPGRADE"),
 		"header names in any case":     edited(t, "Upgrade:", "uPGRADE:", "Sec-WebSocket-Key", "sec-websocket-key", "Sec-WebSocket-Version", "SEC-WEBSOCKET-VERSION"),
@@ -188,7 +188,7 @@ func TestAcceptRefusesInWords(t *testing.T) {
 	for _, tt := range refusals {
 		t.Run(tt.name, func(t *testing.T) {
 			refused := make(chan error, 2)
-			addr := listenTCP(t, websocket.Handler(echoAll, &websocket.AcceptOptions{
+			addr := listenTCP(t, websocket.Handler(parrot, &websocket.AcceptOptions{
 				Trace: &websocket.Trace{Refused: func(_ *http.Request, err error) { refused <- err }},
 			}))
 			resp, body := ask(t, dialTCP(t, addr), edited(t, tt.changes...))
@@ -275,7 +275,7 @@ func TestAcceptOriginPolicy(t *testing.T) {
 		{"any", "Origin: https://evil.example", false, []string{"*"}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			srv := httptest.NewUnstartedServer(websocket.Handler(echoAll, &websocket.AcceptOptions{Origins: tt.origins}))
+			srv := httptest.NewUnstartedServer(websocket.Handler(parrot, &websocket.AcceptOptions{Origins: tt.origins}))
 			t.Cleanup(srv.Close)
 			start := srv.Start
 			if tt.secure {
@@ -300,7 +300,7 @@ func TestAcceptOriginPolicy(t *testing.T) {
 }
 
 func TestAcceptDeliversBytesBehindTheHandshake(t *testing.T) {
-	addr := listenTCP(t, websocket.Handler(echoAll, nil))
+	addr := listenTCP(t, websocket.Handler(parrot, nil))
 	t.Run("one frame", func(t *testing.T) {
 		s := rawClient(t, addr)
 		s.Send([]byte(plainRequest + hello))
@@ -345,7 +345,7 @@ func (w openWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func TestAcceptThroughMiddleware(t *testing.T) {
 	refused := make(chan error, 1)
-	h := websocket.Handler(echoAll, &websocket.AcceptOptions{
+	h := websocket.Handler(parrot, &websocket.AcceptOptions{
 		Trace: &websocket.Trace{Refused: func(_ *http.Request, err error) { refused <- err }},
 	})
 	t.Run("that can be unwrapped", func(t *testing.T) {
@@ -371,7 +371,7 @@ func TestAcceptThroughMiddleware(t *testing.T) {
 }
 
 func TestAcceptAnswersHTTP2InWords(t *testing.T) {
-	srv := httptest.NewUnstartedServer(websocket.Handler(echoAll, nil))
+	srv := httptest.NewUnstartedServer(websocket.Handler(parrot, nil))
 	srv.EnableHTTP2 = true
 	srv.StartTLS()
 	defer srv.Close()
@@ -389,7 +389,7 @@ func TestAcceptOutlivesTheTimeoutsOfTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := wstest.Listen()
 		srv := &http.Server{
-			Handler:           websocket.Handler(echoAll, &websocket.AcceptOptions{PingInterval: -1}),
+			Handler:           websocket.Handler(parrot, &websocket.AcceptOptions{PingInterval: -1}),
 			ReadTimeout:       time.Second,
 			ReadHeaderTimeout: time.Second,
 			WriteTimeout:      time.Second,
@@ -413,7 +413,7 @@ func TestAcceptOutlivesTheTimeoutsOfTheServer(t *testing.T) {
 
 func TestAcceptAnswers503OnceTheRegistryShutsDown(t *testing.T) {
 	var open websocket.Registry
-	addr := listenTCP(t, websocket.Handler(echoAll, &websocket.AcceptOptions{Registry: &open}))
+	addr := listenTCP(t, websocket.Handler(parrot, &websocket.AcceptOptions{Registry: &open}))
 	s := rawClient(t, addr)
 	s.ClientHandshake("/")
 	wait := s.Go(func() {
@@ -429,7 +429,7 @@ func TestAcceptAnswers503OnceTheRegistryShutsDown(t *testing.T) {
 }
 
 func TestAcceptAddsTheHeaderOfTheProgram(t *testing.T) {
-	addr := listenTCP(t, websocket.Handler(echoAll, &websocket.AcceptOptions{Header: http.Header{
+	addr := listenTCP(t, websocket.Handler(parrot, &websocket.AcceptOptions{Header: http.Header{
 		"X-Node":     {"7"},
 		"Set-Cookie": {"a=1; HttpOnly", "b=2"},
 	}}))
@@ -456,7 +456,7 @@ func TestAcceptHeaderCannotBreakTheAnswer(t *testing.T) {
 		{"a body", "Content-Length", "5", `header "Content-Length" cannot be set: a handshake has no body`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			addr := listenTCP(t, websocket.Handler(echoAll, &websocket.AcceptOptions{
+			addr := listenTCP(t, websocket.Handler(parrot, &websocket.AcceptOptions{
 				Header: http.Header{tt.header: {tt.value}},
 			}))
 			resp, body := ask(t, dialTCP(t, addr), plainRequest)
@@ -471,7 +471,7 @@ func TestAcceptHeaderCannotBreakTheAnswer(t *testing.T) {
 // the connection lives on.
 func TestHandlerFreesTheHandler(t *testing.T) {
 	returned := make(chan struct{})
-	h := websocket.Handler(echoAll, nil)
+	h := websocket.Handler(parrot, nil)
 	s := rawClient(t, listenTCP(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.ServeHTTP(w, r)
 		close(returned)

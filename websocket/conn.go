@@ -62,15 +62,15 @@ type Conn struct {
 
 	mu       sync.Mutex
 	out      outbox
-	silence  silence       // keepalive's notes
-	masks    bool          // this end is a client; never changes
-	readBusy bool          // a goroutine reads
-	ended    bool          // the connection is over; the transport may still say goodbye
-	readFree chan struct{} // closed when nobody reads, made when asked for
-	done     chan struct{} // closed when ended, made when asked for
-	onEnd    func()
-	pings    *pings      // nil until one is sent
-	alive    *time.Timer // keepalive, nil if off
+	silence  silence              // keepalive's notes
+	masks    bool                 // this end is a client; never changes
+	readBusy bool                 // a goroutine reads
+	ended    bool                 // the connection is over; the transport may still say goodbye
+	readFree chan struct{}        // closed when nobody reads, made when asked for
+	done     chan struct{}        // closed when ended, made when asked for
+	afterEnd map[*func()]struct{} // what to run when ended
+	pings    *pings               // nil until one is sent
+	alive    *time.Timer          // keepalive, nil if off
 }
 
 // newConn returns a Conn over a transport whose opening handshake is done. early
@@ -161,14 +161,15 @@ func (c *Conn) end() {
 	if c.alive != nil {
 		c.alive.Stop()
 	}
-	onEnd, err := c.onEnd, c.machine.Ending()
+	after, err := c.afterEnd, c.machine.Ending()
+	c.afterEnd = nil
 	c.mu.Unlock()
 
 	if c.settings.registry != nil {
 		c.settings.registry.remove(c)
 	}
-	if onEnd != nil {
-		onEnd()
+	for f := range after {
+		go (*f)()
 	}
 	if t := c.settings.trace; t != nil && t.Closed != nil {
 		t.Closed(c, err)

@@ -265,14 +265,9 @@ func (d *dialer) handshake(conn net.Conn, request []byte, offer *handshake.Offer
 	if _, err := conn.Write(request); err != nil {
 		return nil, nil, fmt.Errorf("websocket: handshake: %w", err)
 	}
-	limited := &io.LimitedReader{R: conn, N: maxAnswer}
-	r := bufio.NewReader(limited)
-	resp, err := readAnswer(r, &http.Request{Method: http.MethodGet, URL: d.httpURL()})
+	resp, r, err := readAnswer(conn, &http.Request{Method: http.MethodGet, URL: d.httpURL()})
 	if err != nil {
-		if limited.N <= 0 {
-			err = fmt.Errorf("the head of the answer is larger than %d bytes", maxAnswer)
-		}
-		return nil, nil, fmt.Errorf("websocket: handshake: %w", noEOF(err))
+		return nil, nil, fmt.Errorf("websocket: handshake: %w", err)
 	}
 	if d.o.Jar != nil {
 		if cookies := resp.Cookies(); len(cookies) > 0 {
@@ -298,13 +293,21 @@ func (d *dialer) handshake(conn net.Conn, request []byte, offer *handshake.Offer
 	return c, resp, err
 }
 
-// readAnswer reads the answer to request. What a server may say before, such as 103
-// Early Hints, is passed over (RFC 9110 §15.2); 101 is an answer.
-func readAnswer(r *bufio.Reader, request *http.Request) (*http.Response, error) {
+// readAnswer reads the head of the answer to request, and returns it with the reader
+// that holds what came behind it. What a server may say before, such as 103 Early
+// Hints, is passed over (RFC 9110 §15.2); 101 is an answer.
+func readAnswer(conn io.Reader, request *http.Request) (*http.Response, *bufio.Reader, error) {
+	limited := &io.LimitedReader{R: conn, N: maxAnswer}
+	r := bufio.NewReader(limited)
 	for {
 		resp, err := http.ReadResponse(r, request)
-		if err != nil || resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
-			return resp, err
+		switch {
+		case err != nil && limited.N <= 0:
+			return nil, nil, fmt.Errorf("the head of the answer is larger than %d bytes", maxAnswer)
+		case err != nil:
+			return nil, nil, noEOF(err)
+		case resp.StatusCode >= http.StatusOK || resp.StatusCode == http.StatusSwitchingProtocols:
+			return resp, r, nil
 		}
 	}
 }
@@ -320,7 +323,7 @@ func keepBody(conn net.Conn, resp *http.Response) {
 // noEOF says in words what a bare io.EOF means in a handshake.
 func noEOF(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("the server hung up before it answered: %w", err)
+		return fmt.Errorf("the other end hung up before it answered: %w", err)
 	}
 	return err
 }

@@ -43,7 +43,7 @@ func (w *web) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		rw.WriteHeader(http.StatusFound)
 		return
 	}
-	websocket.Handler(echoAll, nil).ServeHTTP(rw, r)
+	websocket.Handler(parrot, nil).ServeHTTP(rw, r)
 }
 
 func (w *web) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {

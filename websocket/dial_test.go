@@ -77,9 +77,9 @@ func dialScript(t testing.TB, ctx context.Context, rawURL string, o *websocket.D
 const switching = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n"
 
 func TestDialKnowsFourSchemes(t *testing.T) {
-	plain := httptest.NewServer(websocket.Handler(echoAll, nil))
+	plain := httptest.NewServer(websocket.Handler(parrot, nil))
 	defer plain.Close()
-	secure := httptest.NewTLSServer(websocket.Handler(echoAll, nil))
+	secure := httptest.NewTLSServer(websocket.Handler(parrot, nil))
 	defer secure.Close()
 	roots := x509.NewCertPool()
 	roots.AddCert(secure.Certificate())
@@ -239,8 +239,8 @@ func TestDialHoldsTheAnswerAgainstTheRules(t *testing.T) {
 		{"two subprotocols", switching + "Sec-WebSocket-Protocol: v1\r\nSec-WebSocket-Protocol: v2\r\n\r\n", "Sec-WebSocket-Protocol is 2 times in the answer (RFC 6455 §11.3.4)"},
 		{"list of subprotocols", switching + "Sec-WebSocket-Protocol: v1, v2\r\n\r\n", `the answer has subprotocol "v1, v2", which was not offered (RFC 6455 §4.1)`},
 		{"not HTTP", "SSH-2.0-OpenSSH_9.6\r\n\r\n", `malformed HTTP response "SSH-2.0-OpenSSH_9.6"`},
-		{"nothing", "", "the server hung up before it answered: unexpected EOF"},
-		{"half an answer", "HTTP/1.1 101 Switching Pro", "the server hung up before it answered: unexpected EOF"},
+		{"nothing", "", "the other end hung up before it answered: unexpected EOF"},
+		{"half an answer", "HTTP/1.1 101 Switching Pro", "the other end hung up before it answered: unexpected EOF"},
 		{"head without end", switching + "X: " + strings.Repeat("x", 60<<10) + "\r\n" + "Y: " + strings.Repeat("y", 4<<10), "the head of the answer is larger than 65536 bytes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -322,7 +322,7 @@ func TestDialKeepsTheBodyOfARefusal(t *testing.T) {
 }
 
 func TestDialSpeaksTLSAndNothingElseBeneathIt(t *testing.T) {
-	srv := httptest.NewUnstartedServer(websocket.Handler(echoAll, nil))
+	srv := httptest.NewUnstartedServer(websocket.Handler(parrot, nil))
 	srv.EnableHTTP2 = true
 	srv.TLS = &tls.Config{NextProtos: []string{"h2", "http/1.1"}} // the server would choose h2 if it were offered
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -482,7 +482,7 @@ func TestDialOverAUnixSocket(t *testing.T) {
 	path := filepath.Join(dir, "s")
 	l, err := net.Listen("unix", path)
 	assert.NoError(t, err)
-	srv := &http.Server{Handler: websocket.Handler(echoAll, nil)}
+	srv := &http.Server{Handler: websocket.Handler(parrot, nil)}
 	go srv.Serve(l)
 	t.Cleanup(func() { srv.Close() })
 

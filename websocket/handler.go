@@ -3,7 +3,7 @@ package websocket
 import (
 	"context"
 	"errors"
-	"log"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 )
@@ -25,14 +25,7 @@ func Handler(f func(ctx context.Context, c *Conn) error, o *AcceptOptions) http.
 		if err != nil {
 			return // answered and traced by Accept
 		}
-		ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
-		c.mu.Lock()
-		c.onEnd = cancel
-		ended := c.ended
-		c.mu.Unlock()
-		if ended {
-			cancel()
-		}
+		ctx := &connContext{conn: c, values: context.WithoutCancel(r.Context())}
 		go serve(ctx, c, f)
 	})
 }
@@ -62,9 +55,9 @@ func panicked(ctx context.Context, c *Conn, value any) {
 		t.Panicked(c, value, stack)
 		return
 	}
-	printf := log.Printf
 	if s, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok && s.ErrorLog != nil {
-		printf = s.ErrorLog.Printf
+		s.ErrorLog.Printf("websocket: panic serving %v: %v\n%s", c.RemoteAddr(), value, stack)
+		return
 	}
-	printf("websocket: panic serving %v: %v\n%s", c.RemoteAddr(), value, stack)
+	slog.Error("websocket: panic", "remote", c.RemoteAddr().String(), "value", value, "stack", string(stack))
 }

@@ -32,32 +32,34 @@ const idleServerEnv = "DUPLEX_IDLE_SERVER"
 
 func init() {
 	if mode := os.Getenv(idleServerEnv); mode != "" {
-		idleServer(mode == "tls")
+		idleServer(mode)
 		os.Exit(0)
 	}
 }
 
+// idleHandlers are the ways of an application to read.
+var idleHandlers = map[string]http.HandlerFunc{
+	// In a goroutine of its own: the HTTP handler returns, and net/http frees
+	// what it holds.
+	"goroutine": func(w http.ResponseWriter, r *http.Request) {
+		if c, err := websocket.Accept(w, r, nil); err == nil {
+			go func() { _ = echoAll(context.Background(), c) }()
+		}
+	},
+	// With Handler, which does the same and makes a context.
+	"handler": websocket.Handler(echoAll, nil).ServeHTTP,
+	// In the HTTP handler, as other libraries are mostly used.
+	"inline": func(w http.ResponseWriter, r *http.Request) {
+		if c, err := websocket.Accept(w, r, nil); err == nil {
+			_ = echoAll(context.Background(), c)
+		}
+	},
+}
+
 // idleServer echoes and prints its address, then its memory for each line of
 // standard input: resident bytes, heap in use, stacks in use.
-func idleServer(secure bool) {
-	echo := func(w http.ResponseWriter, r *http.Request) {
-		c, err := websocket.Accept(w, r, nil)
-		if err != nil {
-			return
-		}
-		go func() { // the handler returns: net/http frees what it holds
-			ctx := context.Background()
-			for {
-				t, p, err := c.Read(ctx)
-				if err != nil {
-					return
-				}
-				if c.Write(ctx, t, p) != nil {
-					return
-				}
-			}
-		}()
-	}
+func idleServer(mode string) {
+	mode, secure := strings.CutSuffix(mode, "+tls")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
@@ -66,7 +68,7 @@ func idleServer(secure bool) {
 	if secure {
 		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{selfSigned()}, SessionTicketsDisabled: true})
 	}
-	go func() { panic(http.Serve(l, http.HandlerFunc(echo))) }()
+	go func() { panic(http.Serve(l, idleHandlers[mode])) }()
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		// Several rounds: stacks shrink by half at a time, pools are
 		// emptied in two, and freed pages are returned at the end.
@@ -84,19 +86,19 @@ func idleServer(secure bool) {
 // one message was echoed, in a server of its own process. Metrics are bytes per
 // connection: rss is what the operating system sees.
 func BenchmarkIdle(b *testing.B) {
-	b.Run("plain", func(b *testing.B) { benchmarkIdle(b, 4000, false) })
-	b.Run("tls", func(b *testing.B) { benchmarkIdle(b, 1500, true) })
+	b.Run("goroutine", func(b *testing.B) { benchmarkIdle(b, 4000, "goroutine") })
+	b.Run("handler", func(b *testing.B) { benchmarkIdle(b, 4000, "handler") })
+	b.Run("inline", func(b *testing.B) { benchmarkIdle(b, 4000, "inline") })
+	b.Run("goroutine-tls", func(b *testing.B) { benchmarkIdle(b, 1500, "goroutine+tls") })
+	b.Run("handler-tls", func(b *testing.B) { benchmarkIdle(b, 1500, "handler+tls") })
 }
 
-func benchmarkIdle(b *testing.B, n int, secure bool) {
+func benchmarkIdle(b *testing.B, n int, mode string) {
 	if runtime.GOOS != "linux" {
 		b.Log("resident memory is read from /proc, which only Linux has")
 		return
 	}
-	mode := "plain"
-	if secure {
-		mode = "tls"
-	}
+	secure := strings.HasSuffix(mode, "+tls")
 	for b.Loop() {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), idleServerEnv+"="+mode)

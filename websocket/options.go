@@ -49,12 +49,14 @@ type AcceptOptions struct {
 	// Default 1 MiB.
 	MaxQueue int
 
-	// PingInterval is how long the peer may be silent before it is sent a
-	// ping. Default 30 s; negative: no pings.
+	// PingInterval is how often to look whether the peer was heard of: one
+	// that was silent for a whole interval is sent a ping. Default 30 s;
+	// negative: no pings.
 	PingInterval time.Duration
 
 	// PongTimeout is how long after such a ping the peer may stay silent
-	// before the connection is given up. Default 10 s.
+	// before the connection is given up. It counts while the application
+	// reads. Default 10 s.
 	PongTimeout time.Duration
 
 	// WriteTimeout is how long the network may take to accept 64 KiB, or a

@@ -1,7 +1,6 @@
 package websocket
 
 import (
-	"bufio"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
@@ -27,6 +26,11 @@ func (d *dialer) transport(ctx context.Context) (net.Conn, error) {
 	}
 	if proxy == nil {
 		return d.open(ctx, addr)
+	}
+	switch proxy.Scheme {
+	case "http", "https", "socks5", "socks5h":
+	default:
+		return nil, fmt.Errorf("proxy %s: the scheme must be http, https, socks5 or socks5h", proxy.Redacted())
 	}
 	conn, err := d.open(ctx, withPort(proxy))
 	if err != nil {
@@ -56,8 +60,6 @@ func (d *dialer) open(ctx context.Context, addr string) (net.Conn, error) {
 // tunnel asks the proxy at the other end of conn for a connection to addr.
 func (d *dialer) tunnel(ctx context.Context, conn net.Conn, proxy *url.URL, addr string) (net.Conn, error) {
 	switch proxy.Scheme {
-	case "http":
-		return conn, connectHTTP(conn, proxy, addr)
 	case "https":
 		config := d.o.TLSConfig
 		if config != nil && config.ServerName != "" {
@@ -72,7 +74,7 @@ func (d *dialer) tunnel(ctx context.Context, conn net.Conn, proxy *url.URL, addr
 	case "socks5", "socks5h":
 		return conn, connectSOCKS(conn, proxy, addr)
 	default:
-		return nil, errors.New("the scheme of a proxy must be http, https, socks5 or socks5h")
+		return conn, connectHTTP(conn, proxy, addr)
 	}
 }
 
@@ -107,11 +109,10 @@ func connectHTTP(conn net.Conn, proxy *url.URL, addr string) error {
 	if err := r.Write(conn); err != nil {
 		return err
 	}
-	answer := bufio.NewReader(io.LimitReader(conn, maxAnswer))
-	resp, err := readAnswer(answer, r)
+	resp, answer, err := readAnswer(conn, r)
 	switch {
 	case err != nil:
-		return noEOF(err)
+		return err
 	case resp.StatusCode/100 != 2: // any of them opens the tunnel
 		return fmt.Errorf("answered CONNECT with %s", resp.Status)
 	case answer.Buffered() > 0: // the server says nothing before the client does

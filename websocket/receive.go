@@ -46,7 +46,7 @@ const noBuffer = -1
 func (c *Conn) fill(ctx context.Context, direct int) (int, error) {
 	s := &c.reading
 	s.direct = int32(direct)
-	s.watch.use(ctx, c.conn)
+	s.watch.use(ctx, c.doneOf(ctx), c.conn)
 	s.release()
 	for {
 		c.activity.Add(1)

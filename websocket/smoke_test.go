@@ -99,3 +99,34 @@ func TestSmoke(t *testing.T) {
 		srv.Close()
 	}
 }
+
+func TestPingInPiecesInsideLargeMessage(t *testing.T) {
+	srv := httptest.NewServer(websocket.Handler(echo, nil))
+	defer srv.Close()
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	send := func(s string) {
+		if _, err := conn.Write([]byte(s)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	send("GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+	send("\x01\x85\x00\x00\x00\x00hello")
+	send("\x89\x84\x00\x00\x00\x00pi")
+	send("ng")
+	send("\x80\x85\x00\x00\x00\x00world")
+	buf := make([]byte, 4096)
+	got := ""
+	for !strings.HasSuffix(got, "helloworld") {
+		_ = conn.SetReadDeadline(time.Now().Add(3 * time.Second))
+		n, err := conn.Read(buf)
+		if err != nil {
+			t.Fatalf("%q %v", got, err)
+		}
+		got += string(buf[:n])
+	}
+}

@@ -25,7 +25,7 @@ type Trace struct {
 
 	// Panicked is called when a function run by Handler panics. The
 	// connection is closed with 1011. Without it the panic is written to the
-	// ErrorLog of the http.Server, as net/http does.
+	// ErrorLog of the http.Server, as net/http does, or to slog.Default.
 	Panicked func(c *Conn, value any, stack []byte)
 }
 

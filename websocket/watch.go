@@ -31,15 +31,15 @@ type watch struct {
 	way   direction
 }
 
-// use makes ctx the one that interrupts. If an earlier context did so, its
-// deadline is taken back. Calls must not overlap.
-func (w *watch) use(ctx context.Context, conn net.Conn) {
-	if done := ctx.Done(); done != w.done {
-		w.change(ctx, conn, done)
+// use makes ctx, whose Done channel is done, the one that interrupts; nil for none.
+// If an earlier context did so, its deadline is taken back. Calls must not overlap.
+func (w *watch) use(ctx context.Context, done <-chan struct{}, conn net.Conn) {
+	if done != w.done {
+		w.change(ctx, done, conn)
 	}
 }
 
-func (w *watch) change(ctx context.Context, conn net.Conn, done <-chan struct{}) {
+func (w *watch) change(ctx context.Context, done <-chan struct{}, conn net.Conn) {
 	if w.stop != nil {
 		w.stop()
 		w.stop = nil

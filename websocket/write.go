@@ -291,7 +291,7 @@ func (c *Conn) writeRaw() error {
 
 // armWrite makes ctx and the write timeout interrupt the write that comes next.
 func (c *Conn) armWrite(ctx context.Context) {
-	c.out.watch.use(ctx, c.conn)
+	c.out.watch.use(ctx, c.doneOf(ctx), c.conn)
 	if t := c.settings.writeTimeout; t > 0 {
 		c.out.watch.limit(c.conn, time.Now().Add(t))
 	}
@@ -300,6 +300,6 @@ func (c *Conn) armWrite(ctx context.Context) {
 // disarmWrite takes back what armWrite did, so that no deadline passes while
 // nothing is written.
 func (c *Conn) disarmWrite() {
-	c.out.watch.use(context.Background(), c.conn)
+	c.out.watch.use(nil, nil, c.conn)
 	c.out.watch.limit(c.conn, time.Time{})
 }
