@@ -5,26 +5,24 @@
 // must come back, and fails the test with a drawing of what came instead:
 //
 //	func TestPingIsAnswered(t *testing.T) {
-//		l := wstest.Listen()
-//		srv := &http.Server{Handler: websocket.Handler(echo, nil)}
-//		go srv.Serve(l)
-//		defer srv.Close()
+//		c, client := wstest.AcceptScript(t, nil)
+//		go c.Read(t.Context())
 //
-//		c, _ := l.DialContext(t.Context(), "tcp", "example.com:80")
-//		peer := wstest.NewScript(t, c, wstest.Client)
-//		peer.ClientHandshake("/echo")
-//		peer.SendPing([]byte("are you there?"))
-//		peer.ExpectPong([]byte("are you there?"))
-//		peer.SendHex("c1 80 00000000") // RSV1 set, and no extension was agreed on
-//		peer.ExpectCloseCode(websocket.StatusProtocolError)
-//		peer.ExpectEOF()
+//		client.SendPing([]byte("are you there?"))
+//		client.ExpectPong([]byte("are you there?"))
+//		client.SendHex("c1 80 00000000") // RSV1, and no extension was agreed on
+//		client.ExpectCloseCode(websocket.StatusProtocolError)
+//		client.ExpectEOF()
 //	}
+//
+// AcceptScript and DialScript start with a finished handshake; a script that
+// is to do its own, or to spoil it, is put on any connection by NewScript.
 //
 // NetPipe joins two ends of a connection in memory that behave like TCP where
 // net.Pipe does not: writes are buffered up to a bound, one direction can be
 // closed alone, and a connection can be reset. Listen is a listener that is
-// dialled in memory, for an http.Server; Pipe puts a finished handshake on top
-// of it.
+// dialled in memory, for an http.Server; Pipe returns both ends of a WebSocket
+// connection that was opened that way.
 //
 // Everything here waits in a way that testing/synctest understands, and reads
 // the time from package time alone. So inside a bubble a test of a keepalive

@@ -114,6 +114,8 @@ func TestExpectSaysWhatCame(t *testing.T) {
 			`a message, one frame after the other`, `ping, fin, rsv 0, 0 bytes`},
 		{"a continuation of nothing", func(p *Script) { p.SendHex("80 00") }, func(s *Script) { s.ExpectMessage() },
 			`a message, one frame after the other`, `continuation, fin, rsv 0, 0 bytes`},
+		{"a masked message", func(p *Script) { p.SendHex("81 80 00000000") }, func(s *Script) { s.ExpectMessage() },
+			`a message, one frame after the other`, `text, fin, rsv 0, masked, 0 bytes`},
 		{"two starts", func(p *Script) { p.SendHex("01 00 81 00") }, func(s *Script) { s.ExpectMessage() },
 			`a message, one frame after the other`, `text, fin, rsv 0, 0 bytes`},
 		{"nothing", func(p *Script) {}, func(s *Script) { s.ExpectFrame() },

@@ -175,8 +175,7 @@ func (c *PipeConn) Reset() error {
 	if err := c.close(); err != nil {
 		return err
 	}
-	c.out.buf.Reset()
-	c.peer.reset = true
+	c.peer.reset = true // goes before the bytes that it has not read
 	return nil
 }
 
