@@ -93,7 +93,7 @@ func (c *Conn) awaitClose() {
 				c.readFree = free
 			}
 		default:
-			c.readBusy = true
+			c.readBusy, c.dropping = true, true
 		}
 		mine := !ended && free == nil
 		c.mu.Unlock()
@@ -131,7 +131,17 @@ func (c *Conn) finish(ev proto.Event) error {
 	c.mu.Unlock()
 	c.reading.watch.use(nil, nil, c.conn)
 	c.reading.release()
-	if action == proto.Drop || !c.flushGoodbye() {
+	if action != proto.Drop {
+		if err := c.flushGoodbye(); err != nil {
+			c.mu.Lock()
+			if !c.ended { // afterwards others may have e already
+				c.machine.Unsent(err)
+			}
+			c.mu.Unlock()
+			action = proto.Drop
+		}
+	}
+	if action == proto.Drop {
 		c.end()
 		c.drop()
 		return e
@@ -142,16 +152,16 @@ func (c *Conn) finish(ev proto.Event) error {
 }
 
 // flushGoodbye writes what is in the outbox, the close frame last, in bounded time.
-func (c *Conn) flushGoodbye() bool {
+func (c *Conn) flushGoodbye() error {
 	ctx, cancel := context.WithTimeout(context.Background(), c.settings.closeTimeout)
 	defer cancel()
 	c.mu.Lock()
 	if err := c.becomeFlusher(ctx); err != nil {
-		return false
+		return err
 	}
 	err := c.flush(ctx, nil, 0)
 	c.passOn()
-	return err == nil
+	return err
 }
 
 // linger ends the transport the way action says, without losing our close frame:

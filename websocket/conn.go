@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	mathrand "math/rand/v2"
@@ -65,6 +66,7 @@ type Conn struct {
 	silence  silence              // keepalive's notes
 	masks    bool                 // this end is a client; never changes
 	readBusy bool                 // a goroutine reads
+	dropping bool                 // it is Close, which drops messages until the end
 	ended    bool                 // the connection is over; the transport may still say goodbye
 	readFree chan struct{}        // closed when nobody reads, made when asked for
 	done     chan struct{}        // closed when ended, made when asked for
@@ -124,27 +126,48 @@ func (c *Conn) Queued() int {
 // closedError returns what Read and Write say once the connection ended, or while
 // it is closing. mu must be held.
 func (c *Conn) closedError() error {
-	switch c.machine.State() {
-	case proto.Closed, proto.Failed, proto.Lost:
+	if c.ended {
 		return c.machine.Ending()
-	default:
-		return errClosing
 	}
+	return errClosing
 }
 
 // fail gives the connection up because of cause and returns how it ended. The
-// transport is dropped: what waited to be written is lost.
+// transport is dropped: what waited to be written is lost. If the connection is
+// ending already, fail only makes that quick.
 func (c *Conn) fail(cause, local error) error {
 	c.mu.Lock()
-	c.machine.Abandon(cause)
-	e := c.machine.Ending()
-	if local != nil && !c.ended && e.Local == nil {
-		e.Local = local
+	state := c.machine.State()
+	mine := state == proto.Open || state == proto.Closing
+	if mine {
+		c.machine.Abandon(cause)
+		if state == proto.Open {
+			c.machine.Ending().Local = local
+		}
 	}
 	c.mu.Unlock()
-	c.end()
 	c.drop()
-	return e
+	if mine {
+		c.end()
+	} else {
+		<-c.doneChan() // the reader sees to it, and waits for nothing but the transport
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.machine.Ending()
+}
+
+// interrupted returns the error of an operation whose context is done: how the
+// connection ended if it did, for that may be why, and ctx's error otherwise. mu
+// must not be held.
+func (c *Conn) interrupted(ctx context.Context, operation string) error {
+	err := interrupted(operation, ctx.Err())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return c.machine.Ending()
+	}
+	return err
 }
 
 // end marks the connection as over, once: whoever waits is told.

@@ -75,32 +75,37 @@ func inBubble(t *testing.T, o *websocket.AcceptOptions, f func(t *testing.T, c *
 
 func TestHostileLengthIsNotAllocated(t *testing.T) {
 	const conns = 32
-	open := make(chan *websocket.Conn, conns)
+	open := make(chan *websocket.Conn)
 	addr := listenTCP(t, websocket.Handler(func(ctx context.Context, c *websocket.Conn) error {
 		_, r, err := c.Reader(ctx)
 		if err != nil {
 			return err
 		}
-		if _, err := r.Read(make([]byte, 1)); err != nil {
-			return err
+		var b [1]byte
+		for ; err == nil; _, err = r.Read(b[:]) {
+			open <- c // first when the header is known, then for the byte behind it
 		}
-		open <- c
-		_, err = io.Copy(io.Discard, r)
 		return err
 	}, &websocket.AcceptOptions{MaxMessage: -1}))
-	before := int64(0)
-	for i := range conns + 8 {
-		if i == 8 { // the first ones warm up
-			before = liveBytes()
-		}
+	var peers []*wstest.Script
+	for range conns {
 		s := rawClient(t, addr)
 		s.ClientHandshake("/")
+		peers = append(peers, s)
+	}
+	before := liveBytes()
+	for _, s := range peers {
 		s.SendExact(frame.Header{Fin: true, Opcode: frame.OpBinary, Masked: true, Length: 1 << 62}, nil)
-		s.Send([]byte{0}) // which the application has got once it reports
+		s.Send([]byte{0})
+		<-open
 		defer (<-open).CloseNow()
 	}
+	// The buffer goes back when the application asks for more, which it is about to.
 	each := (liveBytes() - before) / conns
-	assert.True(t, each < 16<<10, fmt.Sprintf("2^62 bytes promised, 1 sent: %d bytes for each connection", each))
+	for start := time.Now(); each >= 2<<10 && time.Since(start) < 5*time.Second; time.Sleep(time.Millisecond) {
+		each = (liveBytes() - before) / conns
+	}
+	assert.True(t, each < 2<<10, fmt.Sprintf("2^62 bytes promised, 1 sent: %d bytes for each connection", each))
 }
 
 func TestHostileLengthGrowsAsItIsReceived(t *testing.T) {
@@ -129,7 +134,7 @@ func TestHostileLengthGrowsAsItIsReceived(t *testing.T) {
 
 func TestHostileMessageTooBig(t *testing.T) {
 	const limit = 1000
-	reason := "message larger than the limit of 1000 bytes (option MaxMessage)"
+	const reason = "message larger than the limit of 1000 bytes"
 	for _, tt := range []struct {
 		name string
 		send func(s *wstest.Script)
@@ -161,7 +166,7 @@ func TestHostileMessageTooBig(t *testing.T) {
 				err := (<-end).err
 				assert.True(t, errors.As(err, &tooBig), "a *MessageTooBigError")
 				assert.Equal(t, tooBig.Limit, limit)
-				assert.Equal(t, err.Error(), "websocket: "+reason+"; closed with 1009 message too big")
+				assert.Equal(t, err.Error(), "websocket: "+reason+" (option MaxMessage); closed with 1009 message too big")
 			})
 		})
 	}
@@ -180,13 +185,13 @@ func TestHostileFrames(t *testing.T) {
 		{"frame that is not masked", "81 05", 1002, "frame from a client is not masked (RFC 6455 §5.1)"},
 		{"text that is not UTF-8, at its third byte", "81 e4 00000000 6f6bff", 1007, "text is not valid UTF-8 (RFC 6455 §8.1)"},
 		{"surrogate, at its second byte", "81 e4 00000000 eda0", 1007, "text is not valid UTF-8 (RFC 6455 §8.1)"},
-		{"reserved bits", "f1 80", 1002, "RSV2 or RSV3 set (RFC 6455 §5.2)"},
+		{"reserved bits", "f1 80 00000000", 1002, "RSV2 or RSV3 set (RFC 6455 §5.2)"},
 		{"compression that was declined", "c1 80 00000000", 1002, "RSV1 set, but no extension was negotiated (RFC 6455 §5.2)"},
-		{"length that is longer than need be", "81 fe 0005", 1002, "length is not in the shortest form (RFC 6455 §5.2)"},
-		{"length with the high bit", "81 ff 80", 1002, "64-bit length has its high bit set (RFC 6455 §5.2)"},
-		{"ping of 126 bytes", "89 fe 007e", 1002, "control frame with more than 125 bytes (RFC 6455 §5.5)"},
+		{"length that is longer than need be", "81 fe 0005", 1002, "length below 126 written in 16 bits (RFC 6455 §5.2)"},
+		{"length with the high bit", "81 ff 80", 1002, "64-bit length with the highest bit set (RFC 6455 §5.2)"},
+		{"ping of 126 bytes", "89 fe 007e 00000000", 1002, "control frame with more than 125 bytes (RFC 6455 §5.5)"},
 		{"close frame of one byte", "88 81 00000000 03", 1002, "close frame with a payload of 1 byte (RFC 6455 §5.5.1)"},
-		{"close frame with 1005", "88 82 00000000 03ed", 1002, "close code 1005 must not be sent (RFC 6455 §7.4.1)"},
+		{"close frame with 1005", "88 82 00000000 03ed", 1002, "close frame with the illegal status code 1005 (RFC 6455 §7.4)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, nil, func(t *testing.T, c *websocket.Conn, s *wstest.Script) {
@@ -266,7 +271,7 @@ func TestHostilePongsNobodyAskedFor(t *testing.T) {
 		}
 		synctest.Wait()
 		grown := liveBytes() - before
-		assert.True(t, grown < 64<<10, fmt.Sprintf("%d bytes held", grown))
+		assert.True(t, grown < 256<<10, fmt.Sprintf("%d bytes held", grown)) // the pipe's 64 KiB above all
 		s.SendClose(websocket.StatusNormalClosure, "")
 		s.ExpectClose(websocket.StatusNormalClosure, "")
 		<-end
@@ -372,7 +377,8 @@ func TestHostileSlowHandshake(t *testing.T) {
 			s.Send([]byte{b})
 			time.Sleep(time.Second - 1)
 		}
-		s.ExpectEOF()
+		answer := string(s.ExpectRest()) // a 400, or nothing
+		assert.True(t, !strings.Contains(answer, " 101 "), answer)
 		assert.Equal(t, time.Since(start), 5*time.Second)
 	})
 }
@@ -504,7 +510,7 @@ func TestHostileDataAfterTheEnd(t *testing.T) {
 			wait := s.Go(func() {
 				s.ExpectClose(websocket.StatusGoingAway, "")
 				for s.TrySend(flood) == nil {
-					time.Sleep(time.Millisecond)
+					time.Sleep(100 * time.Millisecond)
 				}
 			})
 			start := time.Now()
@@ -522,7 +528,7 @@ func TestHostileDataAfterTheEnd(t *testing.T) {
 			for start := time.Now(); s.TrySend(flood) == nil; sent += len(flood) {
 				assert.Equal(t, time.Since(start), 0) // it is the amount that ends it
 			}
-			assert.True(t, sent >= 1<<20 && sent < 2<<20, fmt.Sprintf("%d bytes were taken", sent))
+			assert.True(t, sent > 512<<10 && sent < 2<<20, fmt.Sprintf("%d bytes were taken", sent))
 			<-end
 		})
 	})

@@ -2,8 +2,10 @@ package websocket
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 	"syscall"
+
+	"github.com/duplexhq/duplex/websocket/proto"
 )
 
 // pongBacklog is how many pongs may wait for the network. Of further ones only
@@ -26,19 +28,20 @@ type outbox struct {
 	inflight int     // bytes of the batch being written
 	first    *waiter // those who wait, in the order they came
 	last     *waiter
-	flushing bool           // there is a flusher
-	pongs    uint8          // in buf
-	lastPong *buffer        // of those beyond pongBacklog
-	stream   *messageWriter // the fragmented message under way
-	broken   *CloseError    // what the transport said when a write failed
+	free     atomic.Pointer[waiter] // kept for reuse while there is a flusher
+	flushing bool                   // there is a flusher
+	patient  bool                   // writeReady waits for room instead of giving up
+	pongs    uint8                  // in buf
+	lastPong *buffer                // of those beyond pongBacklog
+	stream   *messageWriter         // the fragmented message under way
+	broken   *CloseError            // what the transport said when a write failed
 
 	// What follows belongs to the flusher.
 
-	patient bool // writeReady waits for room instead of giving up
-	watch   watch
-	ready   func(fd uintptr) bool // writeReady, made once
-	rest    []byte                // what it is to write
-	errno   syscall.Errno         // what went wrong
+	watch watch
+	ready func(fd uintptr) bool // writeReady, made once
+	rest  []byte                // what it is to write
+	errno syscall.Errno         // what went wrong
 }
 
 // A waiter is a goroutine that waits for its frame to be written or for its turn
@@ -63,8 +66,6 @@ type turn struct {
 	flush bool // it is the flusher now
 	err   error
 }
-
-var waiters = sync.Pool{New: func() any { return &waiter{turn: make(chan turn, 1)} }}
 
 // size returns how many bytes wait or are being written.
 func (o *outbox) size() int {
@@ -101,7 +102,7 @@ func (o *outbox) set(b []byte) {
 
 // queue adds a waiter whose frame is buf[off:end].
 func (o *outbox) queue(off, end int) *waiter {
-	w, _ := waiters.Get().(*waiter)
+	w := o.newWaiter()
 	w.state, w.off, w.end, w.next = queued, off, end, nil
 	if o.last == nil {
 		o.first = w
@@ -110,6 +111,29 @@ func (o *outbox) queue(off, end int) *waiter {
 	}
 	o.last = w
 	return w
+}
+
+// newWaiter returns a waiter that is free, or a new one. They are kept here and not
+// in a pool of the whole program, as a channel may not be shared by the bubbles of
+// testing/synctest. mu must be held.
+func (o *outbox) newWaiter() *waiter {
+	for w := o.free.Load(); w != nil; w = o.free.Load() {
+		if o.free.CompareAndSwap(w, w.next) {
+			return w
+		}
+	}
+	return &waiter{turn: make(chan turn, 1)}
+}
+
+// freeWaiter keeps w for reuse. It needs no lock: only newWaiter takes waiters out,
+// so that w.next stays true until the swap.
+func (o *outbox) freeWaiter(w *waiter) {
+	for {
+		w.next = o.free.Load()
+		if o.free.CompareAndSwap(w.next, w) {
+			return
+		}
+	}
 }
 
 // remove takes w out of the list.
@@ -189,22 +213,21 @@ func (w *waiter) tell(err error) {
 func (c *Conn) wait(ctx context.Context, w *waiter) (turn, error) {
 	select {
 	case t := <-w.turn:
-		waiters.Put(w)
+		c.out.freeWaiter(w)
 		return t, t.err
 	case <-ctx.Done():
 	}
 	c.mu.Lock()
-	err := interrupted("write", ctx.Err())
 	switch w.state {
 	case queued:
 		c.out.remove(w)
 		c.out.cut(w)
-		waiters.Put(w)
+		c.out.freeWaiter(w)
 		c.mu.Unlock()
 	case chosen:
 		<-w.turn
 		c.out.cut(w)
-		waiters.Put(w)
+		c.out.freeWaiter(w)
 		c.mu.Unlock()
 		c.passOn()
 	case inFlight:
@@ -212,7 +235,7 @@ func (c *Conn) wait(ctx context.Context, w *waiter) (turn, error) {
 		// holds w, so it does not go back to the pool.
 		c.mu.Unlock()
 	}
-	return turn{}, err
+	return turn{}, c.interrupted(ctx, "write")
 }
 
 // flush writes what waits, and tail after it, which may be nil: payload that was
@@ -273,6 +296,7 @@ func (c *Conn) leave() bool {
 		return true
 	default:
 		o.flushing = false
+		o.free.Store(nil)
 	}
 	return false
 }
@@ -315,14 +339,23 @@ func (c *Conn) becomeFlusher(ctx context.Context) error {
 // frame behind, and the connection is over. When the transport itself failed, the
 // reader finds out too, but after what the peer sent before, which may say why.
 func (c *Conn) writeFailed(ctx context.Context, err error) error {
+	cut := isTimeout(err)
 	switch {
-	case isTimeout(err) && ctx.Err() != nil:
-		return c.fail(interrupted("write", ctx.Err()), nil)
-	case isTimeout(err):
-		return c.fail(errWriteTimeout, nil)
+	case cut && ctx.Err() != nil:
+		err = interrupted("write", ctx.Err())
+	case cut:
+		err = errWriteTimeout
 	}
 	c.mu.Lock()
+	state := c.machine.State()
+	if cut && (state == proto.Open || state == proto.Closing) {
+		c.mu.Unlock()
+		return c.fail(err, nil)
+	}
 	defer c.mu.Unlock()
+	if cut {
+		c.drop() // the reader is ending the connection and needs it no longer
+	}
 	if c.ended {
 		return c.machine.Ending()
 	}

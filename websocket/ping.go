@@ -12,8 +12,8 @@ import (
 // meanwhile. It ends early with ctx's error, which leaves the connection usable,
 // or with the *CloseError if the connection ends.
 func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, interrupted("ping", err)
+	if ctx.Err() != nil {
+		return 0, c.interrupted(ctx, "ping")
 	}
 	answer := make(chan time.Duration, 1)
 	c.mu.Lock()
@@ -28,7 +28,7 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	case rtt := <-answer:
 		return rtt, nil
 	case <-ctx.Done():
-		return 0, interrupted("ping", ctx.Err())
+		return 0, c.interrupted(ctx, "ping")
 	case <-c.doneChan():
 		c.mu.Lock()
 		defer c.mu.Unlock()

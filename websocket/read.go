@@ -126,9 +126,13 @@ type message struct {
 	reader *messageReader // nil if Read collects it
 }
 
+// nobody is the reader of a message whose rest is dropped.
+var nobody messageReader
+
 // leaveReader drops the rest of a message that was being read by a Reader.
 func (c *Conn) leaveReader(ctx context.Context) error {
 	m := &c.reading.message
+	m.reader = &nobody
 	for !m.last {
 		if _, err := c.next(ctx); err != nil {
 			return err
@@ -202,7 +206,9 @@ func (r *messageReader) Read(p []byte) (int, error) {
 		m.bytes = p
 	}
 	n := copy(p, m.bytes)
-	m.bytes = m.bytes[n:]
+	if m.bytes = m.bytes[n:]; len(m.bytes) == 0 {
+		m.bytes = nil // even empty it would keep the whole read buffer from the collector
+	}
 	return n, nil
 }
 
@@ -225,10 +231,19 @@ func (c *Conn) CloseRead(ctx context.Context) context.Context {
 
 // beginRead makes the caller the one who reads.
 func (c *Conn) beginRead(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return interrupted("read", err)
+	if ctx.Err() != nil {
+		return c.interrupted(ctx, "read")
 	}
 	c.mu.Lock()
+	if c.dropping { // there is only the end to wait for
+		c.mu.Unlock()
+		select {
+		case <-c.doneChan():
+		case <-ctx.Done():
+			return c.interrupted(ctx, "read")
+		}
+		c.mu.Lock()
+	}
 	defer c.mu.Unlock()
 	switch {
 	case c.ended:

@@ -121,7 +121,7 @@ func (c *Conn) receive() (int, error) {
 func (c *Conn) receiveFailed(ctx context.Context, err error) error {
 	if isTimeout(err) && ctx.Err() != nil {
 		c.note(starved)
-		return interrupted("read", ctx.Err())
+		return c.interrupted(ctx, "read")
 	}
 	if errors.Is(err, io.EOF) {
 		err = nil

@@ -75,8 +75,8 @@ func (c *Conn) writeLarge(ctx context.Context, t MessageType, p []byte) error {
 // returns with mu held, unless there is an error. The caller is the flusher if it
 // asked for that, or if the outbox was so full that it had to wait for its turn.
 func (c *Conn) admit(ctx context.Context, n int, asFlusher bool) (flusher bool, err error) {
-	if err := ctx.Err(); err != nil {
-		return false, interrupted("write", err)
+	if ctx.Err() != nil {
+		return false, c.interrupted(ctx, "write")
 	}
 	for {
 		c.mu.Lock()
@@ -86,7 +86,7 @@ func (c *Conn) admit(ctx context.Context, n int, asFlusher bool) (flusher bool, 
 			case <-s.done:
 			case <-c.doneChan():
 			case <-ctx.Done():
-				return false, interrupted("write", ctx.Err())
+				return false, c.interrupted(ctx, "write")
 			}
 			continue
 		}
@@ -145,7 +145,7 @@ func (c *Conn) send(ctx context.Context, flusher bool, b []byte, err error) erro
 func (c *Conn) admitPost(t MessageType, p []byte) (done bool, err error) {
 	o := &c.out
 	switch n := o.size(); {
-	case c.ended:
+	case c.machine.State() != proto.Open:
 		return true, c.closedError()
 	case o.broken != nil:
 		return true, o.broken

@@ -43,7 +43,7 @@ type messageWriter struct {
 	ctx    context.Context //nolint:containedctx // io.Writer has no room for it
 	kind   MessageType
 	buf    *buffer
-	begun  bool          // a fragment was sent
+	begun  bool          // a fragment that is not the last was sent
 	closed error         // what Write says once the message is over
 	done   chan struct{} // closed when the message is over
 
@@ -91,11 +91,9 @@ func (w *messageWriter) send(fin bool) error {
 	if w.buf != nil {
 		p = w.buf.b
 	}
-	err := w.c.sendFragment(w.ctx, frame.Opcode(w.kind), p, fin)
-	if err != nil {
+	if err := w.sendFragment(p, fin); err != nil {
 		return w.giveUp(err)
 	}
-	w.begun = true
 	if w.buf != nil {
 		w.buf.b = w.buf.b[:0]
 	}
@@ -106,7 +104,7 @@ func (w *messageWriter) send(fin bool) error {
 // cannot carry another and is given up too.
 func (w *messageWriter) giveUp(err error) error {
 	var ended *CloseError
-	if (w.begun || !errors.Is(err, ErrNotUTF8)) && !errors.As(err, &ended) {
+	if w.begun && !errors.Is(err, errClosing) && !errors.As(err, &ended) {
 		err = w.c.fail(err, nil)
 	}
 	w.finish(err)
@@ -132,10 +130,11 @@ func (w *messageWriter) finish(err error) {
 	}
 }
 
-// sendFragment sends one frame of the fragmented message under way.
-func (c *Conn) sendFragment(ctx context.Context, op frame.Opcode, p []byte, fin bool) error {
-	if err := ctx.Err(); err != nil {
-		return interrupted("write", err)
+// sendFragment sends p as one frame of the message.
+func (w *messageWriter) sendFragment(p []byte, fin bool) error {
+	c, ctx := w.c, w.ctx
+	if ctx.Err() != nil {
+		return c.interrupted(ctx, "write")
 	}
 	c.mu.Lock()
 	flusher := c.crowded(len(p))
@@ -144,6 +143,9 @@ func (c *Conn) sendFragment(ctx context.Context, op frame.Opcode, p []byte, fin 
 			return err
 		}
 	}
-	b, err := c.machine.AppendFragment(c.out.bytes(), op, p, fin)
+	b, err := c.machine.AppendFragment(c.out.bytes(), frame.Opcode(w.kind), p, fin)
+	if err == nil && !fin {
+		w.begun = true
+	}
 	return c.send(ctx, flusher, b, err)
 }

@@ -31,6 +31,17 @@ func (s *sender) Abandon(cause error) {
 	}
 }
 
+// Unsent tells the machine that the close frame appended last will never leave,
+// because of cause, so that Ending does not claim that it went out.
+func (s *sender) Unsent(cause error) {
+	if e := s.ending; e != nil {
+		e.Sent, e.ReceivedFirst = nil, e.Received != nil
+		if e.Cause == nil {
+			e.Cause = cause
+		}
+	}
+}
+
 // Ending returns how the connection ended or is about to: which close frames went
 // over the wire, in which order, and why. It is nil while the connection is open.
 // The result is shared, and does not change any more once State is Closed, Failed
