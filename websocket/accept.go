@@ -54,9 +54,18 @@ func accept(w http.ResponseWriter, r *http.Request, o *AcceptOptions) (*Conn, er
 	if err != nil {
 		return nil, refuse(w, err)
 	}
-	if o.Registry.refuses() {
+	if o.Registry.enter() != nil {
 		return nil, refuse(w, &HandshakeError{Status: http.StatusServiceUnavailable, Problem: "server is shutting down"})
 	}
+	c, err := open(w, accepted, o)
+	if err != nil {
+		o.Registry.settle(nil)
+	}
+	return c, err
+}
+
+// open answers a request that was accepted, and takes its connection over.
+func open(w http.ResponseWriter, accepted handshake.Accepted, o *AcceptOptions) (*Conn, error) {
 	answer, err := handshake.AppendResponse(nil, accepted, o.Header)
 	if err != nil {
 		return nil, refuse(w, err)
@@ -70,11 +79,7 @@ func accept(w http.ResponseWriter, r *http.Request, o *AcceptOptions) (*Conn, er
 		_ = conn.Close()
 		return nil, fmt.Errorf("websocket: handshake: %w", err)
 	}
-	c, err := newConn(conn, proto.Server, s, accepted.Subprotocol, early)
-	if err != nil {
-		_ = conn.Close()
-	}
-	return c, err
+	return newConn(conn, proto.Server, s, accepted.Subprotocol, early), nil
 }
 
 // refuse answers a request with err in words, and returns err.

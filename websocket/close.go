@@ -27,6 +27,10 @@ const lingerBytes = 1 << 20
 // It may be called at any time, by any goroutine, more than once.
 func (c *Conn) Close(code StatusCode, reason string) error {
 	c.mu.Lock()
+	if c.ended {
+		c.mu.Unlock()
+		return c.outcome()
+	}
 	b, err := c.machine.AppendClose(c.out.bytes(), code, reason)
 	c.out.set(b)
 	switch {

@@ -68,6 +68,7 @@ type Conn struct {
 	readBusy bool                 // a goroutine reads
 	dropping bool                 // it is Close, which drops messages until the end
 	ended    bool                 // the connection is over; the transport may still say goodbye
+	told     bool                 // that it ended: Trace, Registry
 	readFree chan struct{}        // closed when nobody reads, made when asked for
 	done     chan struct{}        // closed when ended, made when asked for
 	afterEnd map[*func()]struct{} // what to run when ended
@@ -75,9 +76,10 @@ type Conn struct {
 	alive    *time.Timer          // keepalive, nil if off
 }
 
-// newConn returns a Conn over a transport whose opening handshake is done. early
-// are the bytes that came behind the handshake; the Conn keeps the slice.
-func newConn(conn net.Conn, role proto.Role, s settings, subprotocol string, early []byte) (*Conn, error) {
+// newConn returns a Conn over a transport whose opening handshake is done, for
+// which the registry was entered. early are the bytes that came behind the
+// handshake; the Conn keeps the slice.
+func newConn(conn net.Conn, role proto.Role, s settings, subprotocol string, early []byte) *Conn {
 	c := &Conn{conn: conn, subprotocol: subprotocol, settings: s.share()}
 	config := proto.Config{Role: role, MaxMessage: s.maxMessage}
 	if role == proto.Client {
@@ -94,16 +96,12 @@ func newConn(conn net.Conn, role proto.Role, s settings, subprotocol string, ear
 	if len(early) > 0 {
 		c.machine.Receive(early)
 	}
-	if s.registry != nil {
-		if err := s.registry.add(c); err != nil {
-			return nil, err
-		}
-	}
+	s.registry.settle(c)
 	if s.trace != nil && s.trace.Opened != nil {
 		s.trace.Opened(c)
 	}
 	c.startKeepalive()
-	return c, nil
+	return c
 }
 
 // Subprotocol returns the subprotocol agreed on, "" for none.
@@ -178,9 +176,6 @@ func (c *Conn) end() {
 		return
 	}
 	c.ended = true
-	if c.done != nil {
-		close(c.done)
-	}
 	if c.alive != nil {
 		c.alive.Stop()
 	}
@@ -188,14 +183,18 @@ func (c *Conn) end() {
 	c.afterEnd = nil
 	c.mu.Unlock()
 
-	if c.settings.registry != nil {
-		c.settings.registry.remove(c)
+	if t := c.settings.trace; t != nil && t.Closed != nil {
+		t.Closed(c, err)
 	}
+	c.settings.registry.remove(c)
 	for f := range after {
 		go (*f)()
 	}
-	if t := c.settings.trace; t != nil && t.Closed != nil {
-		t.Closed(c, err)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told = true
+	if c.done != nil {
+		close(c.done)
 	}
 }
 
@@ -210,13 +209,14 @@ func (c *Conn) drop() {
 	_ = conn.Close()
 }
 
-// doneChan returns a channel that is closed when the connection is over.
+// doneChan returns a channel that is closed when the connection is over and
+// everybody who asked for it was told.
 func (c *Conn) doneChan() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.done == nil {
 		c.done = make(chan struct{})
-		if c.ended {
+		if c.told {
 			close(c.done)
 		}
 	}

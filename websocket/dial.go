@@ -41,9 +41,6 @@ func Dial(ctx context.Context, rawURL string, o *DialOptions) (*Conn, *http.Resp
 		ctx, cancel = context.WithTimeout(ctx, t)
 		defer cancel()
 	}
-	if o.Registry.refuses() {
-		return nil, nil, errShutdown
-	}
 	u, err := parseURL(rawURL)
 	if err != nil {
 		return nil, nil, err
@@ -289,8 +286,10 @@ func (d *dialer) handshake(conn net.Conn, request []byte, offer *handshake.Offer
 	if err != nil {
 		return nil, resp, err
 	}
-	c, err := newConn(conn, proto.Client, d.o.settings(), subprotocol, early)
-	return c, resp, err
+	if err := d.o.Registry.enter(); err != nil {
+		return nil, resp, err
+	}
+	return newConn(conn, proto.Client, d.o.settings(), subprotocol, early), resp, nil
 }
 
 // readAnswer reads the head of the answer to request, and returns it with the reader

@@ -335,7 +335,7 @@ func TestDialSpeaksTLSAndNothingElseBeneathIt(t *testing.T) {
 		_, _, err := websocket.Dial(t.Context(), addr, nil)
 		var unknown x509.UnknownAuthorityError
 		assert.True(t, errors.As(err, &unknown), "the reason can be told by type")
-		assert.Equal(t, err.Error(), "websocket: dial: tls: failed to verify certificate: x509: certificate signed by unknown authority")
+		assert.Equal(t, err.Error(), "websocket: tls: failed to verify certificate: x509: certificate signed by unknown authority")
 	})
 	t.Run("a certificate for another host", func(t *testing.T) {
 		roots := x509.NewCertPool()
@@ -361,7 +361,7 @@ func TestDialSpeaksTLSAndNothingElseBeneathIt(t *testing.T) {
 		_, _, _, err := dialScript(t, t.Context(), "wss://example.com/", nil, func(s *wstest.Script) {
 			s.Send([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
 		})
-		assert.Equal(t, err.Error(), "websocket: dial: tls: first record does not look like a TLS handshake")
+		assert.Equal(t, err.Error(), "websocket: tls: first record does not look like a TLS handshake")
 	})
 }
 
@@ -513,6 +513,10 @@ func TestDialOverAUnixSocket(t *testing.T) {
 func TestDialOfAClosedRegistry(t *testing.T) {
 	var open websocket.Registry
 	assert.NoError(t, open.Shutdown(t.Context()))
-	_, _, err := websocket.Dial(t.Context(), "ws://127.0.0.1:1/", &websocket.DialOptions{Registry: &open})
-	assert.Equal(t, err.Error(), "websocket: server is shutting down")
+	c, _, _, err := dialScript(t, t.Context(), "ws://example.com/", &websocket.DialOptions{Registry: &open}, func(s *wstest.Script) {
+		s.ServerHandshake()
+		s.ExpectEOF()
+	})
+	assert.True(t, c == nil, "no connection")
+	assert.Equal(t, err.Error(), "websocket: the registry is shut down")
 }

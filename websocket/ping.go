@@ -109,7 +109,8 @@ func (c *Conn) answerPing(ev proto.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	o := &c.out
-	if o.pongs == pongBacklog && o.flushing {
+	// While one is held back, newer ones take its place and none overtakes it.
+	if o.lastPong != nil || o.pongs == pongBacklog && o.flushing {
 		if o.lastPong == nil {
 			o.lastPong = newBuffer()
 		}

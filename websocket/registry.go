@@ -16,13 +16,15 @@ import (
 //
 // The zero value is ready. All methods may be called concurrently.
 type Registry struct {
-	mu     sync.Mutex
-	conns  map[*Conn]struct{}
-	closed bool
+	mu      sync.Mutex
+	conns   map[*Conn]struct{}
+	opening int           // handshakes under way
+	closed  bool          // Shutdown was called
+	empty   chan struct{} // closed when nothing is left after that
 }
 
-// errShutdown is the answer to a handshake that comes too late.
-var errShutdown = errors.New("websocket: server is shutting down")
+// errShutdown is the answer to a connection that comes too late.
+var errShutdown = errors.New("websocket: the registry is shut down")
 
 // Len returns how many connections are open.
 func (r *Registry) Len() int {
@@ -52,56 +54,85 @@ func (r *Registry) All() iter.Seq[*Conn] {
 // Shutdown closes every connection with 1001 and the reason "server is shutting
 // down", and waits until each has answered or ctx is done; what is left then is
 // dropped, and Shutdown returns ctx's error. From its call on, Accept and Dial
-// refuse connections for this registry; Accept answers 503.
+// refuse connections for this registry; Accept answers 503. A handshake that is
+// under way at that time is finished, and its connection closed like the others.
 func (r *Registry) Shutdown(ctx context.Context) error {
 	r.mu.Lock()
-	r.closed = true
-	r.mu.Unlock()
-
-	var wg sync.WaitGroup
-	for c := range r.All() {
-		wg.Go(func() { _ = c.Close(StatusGoingAway, "server is shutting down") })
+	if r.empty == nil {
+		r.closed, r.empty = true, make(chan struct{})
+		r.checkEmpty()
 	}
-	done := make(chan struct{})
-	go func() { wg.Wait(); close(done) }()
+	r.mu.Unlock()
+	for c := range r.All() {
+		go goAway(c)
+	}
 	select {
-	case <-done:
+	case <-r.empty:
 		return nil
 	case <-ctx.Done():
 		for c := range r.All() {
 			_ = c.CloseNow()
 		}
-		<-done
 		return ctx.Err()
 	}
 }
 
-// add registers c, unless the registry is shutting down.
-func (r *Registry) add(c *Conn) error {
+func goAway(c *Conn) { _ = c.Close(StatusGoingAway, "server is shutting down") }
+
+// enter announces a connection whose handshake begins. Without an error it must be
+// followed by settle. The registry may be nil.
+func (r *Registry) enter() error {
+	if r == nil {
+		return nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return errShutdown
 	}
-	if r.conns == nil {
-		r.conns = make(map[*Conn]struct{})
-	}
-	r.conns[c] = struct{}{}
+	r.opening++
 	return nil
 }
 
-func (r *Registry) remove(c *Conn) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.conns, c)
-}
-
-// refuses tells that the registry, which may be nil, is shutting down.
-func (r *Registry) refuses() bool {
+// settle registers c, whose handshake is done; nil if it failed.
+func (r *Registry) settle(c *Conn) {
 	if r == nil {
-		return false
+		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.closed
+	r.opening--
+	if c != nil {
+		if r.conns == nil {
+			r.conns = make(map[*Conn]struct{})
+		}
+		r.conns[c] = struct{}{}
+		if r.closed {
+			go goAway(c)
+		}
+	}
+	r.checkEmpty()
+}
+
+// remove takes c out.
+func (r *Registry) remove(c *Conn) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.conns, c)
+	r.checkEmpty()
+}
+
+// checkEmpty tells those who wait for the end that it has come. mu must be held.
+func (r *Registry) checkEmpty() {
+	if !r.closed || r.opening > 0 || len(r.conns) > 0 {
+		return
+	}
+	select {
+	case <-r.empty:
+	default:
+		close(r.empty)
+	}
 }

@@ -20,7 +20,7 @@ type Trace struct {
 	Pong func(c *Conn, rtt time.Duration)
 
 	// Closed is called once, when the connection has ended: err is the
-	// *CloseError that says how.
+	// *CloseError that says how. Close and Shutdown return after it.
 	Closed func(c *Conn, err error)
 
 	// Panicked is called when a function run by Handler panics. The
