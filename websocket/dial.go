@@ -41,6 +41,9 @@ func Dial(ctx context.Context, rawURL string, o *DialOptions) (*Conn, *http.Resp
 		ctx, cancel = context.WithTimeout(ctx, t)
 		defer cancel()
 	}
+	if o.Registry.isShut() {
+		return nil, nil, errShutdown
+	}
 	u, err := parseURL(rawURL)
 	if err != nil {
 		return nil, nil, err

@@ -24,7 +24,7 @@ type Registry struct {
 }
 
 // errShutdown is the answer to a connection that comes too late.
-var errShutdown = errors.New("websocket: the registry is shut down")
+var errShutdown = errors.New("websocket: server is shutting down")
 
 // Len returns how many connections are open.
 func (r *Registry) Len() int {
@@ -78,6 +78,16 @@ func (r *Registry) Shutdown(ctx context.Context) error {
 }
 
 func goAway(c *Conn) { _ = c.Close(StatusGoingAway, "server is shutting down") }
+
+// isShut tells that Shutdown was called. The registry may be nil.
+func (r *Registry) isShut() bool {
+	if r == nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closed
+}
 
 // enter announces a connection whose handshake begins. Without an error it must be
 // followed by settle. The registry may be nil.
