@@ -57,29 +57,30 @@ func accept(w http.ResponseWriter, r *http.Request, o *AcceptOptions) (*Conn, er
 	if o.Registry.enter() != nil {
 		return nil, refuse(w, &HandshakeError{Status: http.StatusServiceUnavailable, Problem: "server is shutting down"})
 	}
-	c, err := open(w, accepted, o)
-	if err != nil {
-		o.Registry.settle(nil)
-	}
-	return c, err
-}
-
-// open answers a request that was accepted, and takes its connection over.
-func open(w http.ResponseWriter, accepted handshake.Accepted, o *AcceptOptions) (*Conn, error) {
 	answer, err := handshake.AppendResponse(nil, accepted, o.Header)
 	if err != nil {
+		o.Registry.settle(nil)
 		return nil, refuse(w, err)
 	}
 	conn, early, err := hijack(w)
 	if err != nil {
+		o.Registry.settle(nil)
 		return nil, err
 	}
-	s := o.settings()
-	if err := writeAnswer(conn, answer, s.writeTimeout); err != nil {
-		_ = conn.Close()
+	// Whoever finds the connection in the registry may write to it at once, so
+	// that a client that has its answer misses no broadcast; as we are the
+	// flusher of the outbox until the answer is out, that waits.
+	c := newConn(conn, proto.Server, o.settings(), accepted.Subprotocol, early)
+	c.out.flushing = true
+	o.Registry.settle(c)
+	if err := writeAnswer(conn, answer, c.settings.writeTimeout); err != nil {
+		_ = c.fail(err, nil)
+		c.passOn()
 		return nil, fmt.Errorf("websocket: handshake: %w", err)
 	}
-	return newConn(conn, proto.Server, s, accepted.Subprotocol, early), nil
+	c.passOn()
+	c.opened()
+	return c, nil
 }
 
 // refuse answers a request with err in words, and returns err.

@@ -65,6 +65,7 @@ type Conn struct {
 	out      outbox
 	silence  silence              // keepalive's notes
 	masks    bool                 // this end is a client; never changes
+	isOpen   bool                 // the opening handshake is done
 	readBusy bool                 // a goroutine reads
 	dropping bool                 // it is Close, which drops messages until the end
 	ended    bool                 // the connection is over; the transport may still say goodbye
@@ -76,9 +77,9 @@ type Conn struct {
 	alive    *time.Timer          // keepalive, nil if off
 }
 
-// newConn returns a Conn over a transport whose opening handshake is done, for
-// which the registry was entered. early are the bytes that came behind the
-// handshake; the Conn keeps the slice.
+// newConn returns a Conn over a transport. early are the bytes that came behind the
+// peer's half of the opening handshake; the Conn keeps the slice. When the handshake
+// is done, call opened.
 func newConn(conn net.Conn, role proto.Role, s settings, subprotocol string, early []byte) *Conn {
 	c := &Conn{conn: conn, subprotocol: subprotocol, settings: s.share()}
 	config := proto.Config{Role: role, MaxMessage: s.maxMessage}
@@ -96,12 +97,20 @@ func newConn(conn net.Conn, role proto.Role, s settings, subprotocol string, ear
 	if len(early) > 0 {
 		c.machine.Receive(early)
 	}
-	s.registry.settle(c)
-	if s.trace != nil && s.trace.Opened != nil {
-		s.trace.Opened(c)
-	}
-	c.startKeepalive()
 	return c
+}
+
+// opened begins the life of a connection whose opening handshake is done.
+func (c *Conn) opened() {
+	c.mu.Lock()
+	c.isOpen = true
+	if d := c.settings.pingInterval; d > 0 && !c.ended {
+		c.alive = time.AfterFunc(d, c.keepalive)
+	}
+	c.mu.Unlock()
+	if t := c.settings.trace; t != nil && t.Opened != nil {
+		t.Opened(c)
+	}
 }
 
 // Subprotocol returns the subprotocol agreed on, "" for none.
@@ -179,11 +188,11 @@ func (c *Conn) end() {
 	if c.alive != nil {
 		c.alive.Stop()
 	}
-	after, err := c.afterEnd, c.machine.Ending()
+	after, err, wasOpen := c.afterEnd, c.machine.Ending(), c.isOpen
 	c.afterEnd = nil
 	c.mu.Unlock()
 
-	if t := c.settings.trace; t != nil && t.Closed != nil {
+	if t := c.settings.trace; wasOpen && t != nil && t.Closed != nil {
 		t.Closed(c, err)
 	}
 	c.settings.registry.remove(c)

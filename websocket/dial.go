@@ -292,7 +292,10 @@ func (d *dialer) handshake(conn net.Conn, request []byte, offer *handshake.Offer
 	if err := d.o.Registry.enter(); err != nil {
 		return nil, resp, err
 	}
-	return newConn(conn, proto.Client, d.o.settings(), subprotocol, early), resp, nil
+	c := newConn(conn, proto.Client, d.o.settings(), subprotocol, early)
+	d.o.Registry.settle(c)
+	c.opened()
+	return c, resp, nil
 }
 
 // readAnswer reads the head of the answer to request, and returns it with the reader

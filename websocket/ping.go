@@ -157,17 +157,6 @@ func (c *Conn) note(what uint32) {
 	}
 }
 
-func (c *Conn) startKeepalive() {
-	if c.settings.pingInterval <= 0 {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.ended {
-		c.alive = time.AfterFunc(c.settings.pingInterval, c.keepalive)
-	}
-}
-
 // keepalive pings a peer that was silent for the ping interval, and gives the
 // connection up if it stays silent for the pong timeout. Silence counts only while
 // the application reads: either one read waited all the time, or reads timed out
