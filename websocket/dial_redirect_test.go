@@ -116,7 +116,7 @@ func TestDialRefusesBadRedirects(t *testing.T) {
 		{"no host", "ws:///x", `websocket: URL "ws:///x" has no host`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, resp, _, err := dialScript(t, t.Context(), "ws://a.example/", &websocket.DialOptions{MaxRedirects: 5}, func(s *wstest.Script) {
+			_, resp, _, err := dialScript(t.Context(), t, "ws://a.example/", &websocket.DialOptions{MaxRedirects: 5}, func(s *wstest.Script) {
 				answer(t, s, "HTTP/1.1 302 Found\r\nLocation: "+tt.location+"\r\nContent-Length: 0\r\n\r\n")
 			})
 			assert.Equal(t, err.Error(), tt.want)

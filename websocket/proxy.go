@@ -109,7 +109,7 @@ func connectHTTP(conn net.Conn, proxy *url.URL, addr string) error {
 	if err := r.Write(conn); err != nil {
 		return err
 	}
-	resp, answer, err := readAnswer(conn, r)
+	resp, answer, err := readAnswer(conn, r) //nolint:bodyclose // what follows is the tunnel
 	switch {
 	case err != nil:
 		return err

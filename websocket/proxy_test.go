@@ -172,7 +172,7 @@ func TestDialIsRefusedByAnHTTPProxy(t *testing.T) {
 			_, resp, err := websocket.Dial(t.Context(), "ws://server.example/", o)
 			wait()
 			assert.True(t, resp == nil, "there is no answer of the server")
-			assert.Equal(t, err.Error(), "websocket: proxy http://user:xxxxx@proxy.example:3128: "+tt.want)
+			assert.Equal(t, err.Error(), "websocket: dial: proxy http://user:xxxxx@proxy.example:3128: "+tt.want)
 		})
 	}
 }
@@ -322,7 +322,7 @@ func TestDialIsRefusedBySOCKS(t *testing.T) {
 			u, parseErr := url.Parse(tt.proxy)
 			assert.NoError(t, parseErr)
 			assert.True(t, err != nil, "refused")
-			assert.Equal(t, err.Error(), "websocket: proxy "+u.Redacted()+": "+tt.want)
+			assert.Equal(t, err.Error(), "websocket: dial: proxy "+u.Redacted()+": "+tt.want)
 		})
 	}
 }
@@ -375,8 +375,8 @@ func TestDialAsksTheProxyFunction(t *testing.T) {
 		assert.ErrorIs(t, err, sentinel)
 	}
 	for proxy, want := range map[string]string{
-		"ftp://proxy.example":  "websocket: proxy ftp://proxy.example: the scheme must be http, https, socks5 or socks5h",
-		"http://proxy.example": "websocket: proxy http://proxy.example: no route",
+		"ftp://proxy.example":  "websocket: dial: proxy ftp://proxy.example: the scheme must be http, https, socks5 or socks5h",
+		"http://proxy.example": "websocket: dial: proxy http://proxy.example: no route",
 	} {
 		o := through(t, proxy)
 		o.DialContext = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no route") }

@@ -126,7 +126,7 @@ func (tr *transport) script(t testing.TB, o *websocket.AcceptOptions) (*websocke
 		c = tls.Client(c, config)
 	}
 	s := wstest.NewScript(t, c, wstest.Client)
-	s.ClientHandshake("/")
+	s.ClientHandshake("/", "Host: example.com")
 	return <-accepted, s, c
 }
 

@@ -107,7 +107,8 @@ func (s *scanner) param() (p Param, problem string) {
 	}
 	p.HasValue = true
 	if s.next('"') {
-		return p, s.quoted(&p)
+		problem = s.quoted(&p)
+		return p, problem
 	}
 	if p.Value = s.token(); p.Value == "" {
 		return p, "parameter " + quote(p.Name) + " has '=' but no value"
