@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"time"
@@ -89,9 +90,7 @@ func refuse(w http.ResponseWriter, err error) error {
 	var problem *HandshakeError
 	if errors.As(err, &problem) && problem.Status != 0 {
 		status = problem.Status
-		for name, values := range problem.Header {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), problem.Header)
 	}
 	http.Error(w, err.Error(), status)
 	return err

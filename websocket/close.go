@@ -133,7 +133,7 @@ func (c *Conn) finish(ev proto.Event) error {
 	c.out.set(b)
 	e := c.machine.Ending()
 	c.mu.Unlock()
-	c.reading.watch.use(nil, nil, c.conn)
+	c.reading.watch.drop(c.conn)
 	c.reading.release()
 	if action != proto.Drop {
 		if err := c.flushGoodbye(); err != nil {

@@ -61,8 +61,27 @@ func TestCloseFromBothEnds(t *testing.T) {
 		assert.NoError(t, here())
 		assert.NoError(t, there())
 		for _, read := range reads {
-			assert.ErrorIs(t, read(), net.ErrClosed)
+			e := ending(t, read())
+			assert.True(t, e.Received != nil && e.Sent != nil && e.Cause == nil, e.Error())
 		}
+	})
+}
+
+// TestCloseFramesThatCross has the peer close before it has seen our close frame,
+// which is then the answer to its own.
+func TestCloseFramesThatCross(t *testing.T) {
+	bothRoles(t, nil, func(t *testing.T, c *websocket.Conn, s *wstest.Script) {
+		closed := closing(c, 4001, "ours")
+		synctest.Wait()
+		s.SendClose(4002, "theirs")
+		assert.NoError(t, closed())
+		s.ExpectClose(4001, "ours")
+		_, _, err := c.Read(t.Context())
+		e := ending(t, err)
+		assert.Equal(t, *e.Received, websocket.CloseFrame{Code: 4002, Reason: "theirs"})
+		assert.Equal(t, *e.Sent, websocket.CloseFrame{Code: 4001, Reason: "ours"})
+		assert.ErrorIs(t, err, net.ErrClosed)
+		s.Close()
 	})
 }
 
@@ -230,7 +249,7 @@ func TestLingerIsBounded(t *testing.T) {
 		assert.Equal(t, time.Since(begun), 0)
 		time.Sleep(5*time.Second - 1)
 		assert.NoError(t, s.TrySend([]byte("ignored")))
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		assert.ErrorIs(t, s.TrySend([]byte("gone")), syscall.EPIPE)
 		s.ExpectClose(websocket.StatusNormalClosure, "")
@@ -256,25 +275,32 @@ func TestServerEndsTheTransportFirst(t *testing.T) {
 
 func TestCloseNow(t *testing.T) {
 	overAll(t, nil, func(t *testing.T, a, b *websocket.Conn) {
-		wait := []func() error{
-			reading(t.Context(), a),
-			writing(t.Context(), a, sample(websocket.Binary, sampleSize)),
-			writing(t.Context(), a, text("waits")),
-			writing(t.Context(), a, sample(websocket.Binary, 100_000)),
-			start(func() error { return writeStream(a, t.Context(), make([]byte, 100_000)) }),
-			start(func() error { _, err := a.Ping(t.Context()); return err }),
+		var wait []func() error
+		until := func(f func() error) {
+			wait = append(wait, start(func() error {
+				for {
+					if err := f(); err != nil {
+						return err
+					}
+				}
+			}))
+		}
+		large := sample(websocket.Binary, 1<<20).Data
+		until(func() error { _, _, err := a.Read(t.Context()); return err })
+		until(func() error { return a.Write(t.Context(), websocket.Binary, large) })
+		until(func() error { return a.Write(t.Context(), websocket.Text, []byte("small")) })
+		until(func() error { return writeStream(t.Context(), a, large) })
+		until(func() error { _, err := a.Ping(t.Context()); return err })
+		for range 10 { // some are under way
+			_, _, err := b.Read(t.Context())
+			assert.NoError(t, err)
 		}
 		assert.NoError(t, a.CloseNow())
 		assert.NoError(t, a.CloseNow())
 		for _, wait := range wait {
 			assert.ErrorIs(t, wait(), net.ErrClosed)
 		}
-		for {
-			if _, _, err := b.Read(t.Context()); err != nil {
-				assert.Equal(t, websocket.CloseStatus(err), websocket.StatusAbnormalClosure)
-				break
-			}
-		}
+		assert.Equal(t, websocket.CloseStatus((<-readAll(t, b)).err), websocket.StatusAbnormalClosure)
 	})
 }
 
@@ -304,9 +330,14 @@ func TestUseAfterTheEnd(t *testing.T) {
 			}
 			return last
 		},
-		"Write":         func(c *websocket.Conn, ctx context.Context) error { return c.Write(ctx, websocket.Text, nil) },
-		"large Write":   func(c *websocket.Conn, ctx context.Context) error { return c.Write(ctx, websocket.Text, make([]byte, 100_000)) },
-		"Writer":        func(c *websocket.Conn, ctx context.Context) error { _, err := c.Writer(ctx, websocket.Text); return err },
+		"Write": func(c *websocket.Conn, ctx context.Context) error { return c.Write(ctx, websocket.Text, nil) },
+		"large Write": func(c *websocket.Conn, ctx context.Context) error {
+			return c.Write(ctx, websocket.Text, make([]byte, 100_000))
+		},
+		"Writer": func(c *websocket.Conn, ctx context.Context) error {
+			_, err := c.Writer(ctx, websocket.Text)
+			return err
+		},
 		"WritePrepared": func(c *websocket.Conn, ctx context.Context) error { return c.WritePrepared(ctx, m) },
 		"Post":          func(c *websocket.Conn, _ context.Context) error { return c.Post(websocket.Text, nil) },
 		"PostPrepared":  func(c *websocket.Conn, _ context.Context) error { return c.PostPrepared(m) },

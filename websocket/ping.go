@@ -3,6 +3,7 @@ package websocket
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/duplexhq/duplex/websocket/proto"
@@ -54,6 +55,9 @@ func (c *Conn) newPing(answer chan<- time.Duration) [8]byte {
 		c.pings = new(pings)
 	}
 	p := c.pings
+	if answer == nil { // of the keepalive's pings the newest is enough
+		p.sent = slices.DeleteFunc(p.sent, func(s sentPing) bool { return s.answer == nil })
+	}
 	p.last++
 	p.sent = append(p.sent, sentPing{number: p.last, at: time.Now(), answer: answer})
 	return [8]byte(binary.BigEndian.AppendUint64(nil, p.last))

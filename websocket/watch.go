@@ -31,13 +31,17 @@ type watch struct {
 	way   direction
 }
 
-// use makes ctx, whose Done channel is done, the one that interrupts; nil for none.
-// If an earlier context did so, its deadline is taken back. Calls must not overlap.
+// use makes ctx the one that interrupts; done is its Done channel, nil if it never
+// does. If an earlier context did, its deadline is taken back. Calls of use and drop
+// must not overlap.
 func (w *watch) use(ctx context.Context, done <-chan struct{}, conn net.Conn) {
 	if done != w.done {
 		w.change(ctx, done, conn)
 	}
 }
+
+// drop makes no context interrupt any more.
+func (w *watch) drop(conn net.Conn) { w.use(context.Background(), nil, conn) }
 
 func (w *watch) change(ctx context.Context, done <-chan struct{}, conn net.Conn) {
 	if w.stop != nil {

@@ -300,6 +300,6 @@ func (c *Conn) armWrite(ctx context.Context) {
 // disarmWrite takes back what armWrite did, so that no deadline passes while
 // nothing is written.
 func (c *Conn) disarmWrite() {
-	c.out.watch.use(nil, nil, c.conn)
+	c.out.watch.drop(c.conn)
 	c.out.watch.limit(c.conn, time.Time{})
 }

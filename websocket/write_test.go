@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -32,14 +33,14 @@ func numbered(writer, number int) []byte {
 // what one of them wrote arrives in its order.
 func TestManyWriters(t *testing.T) {
 	const writers, messages = 15, 80
-	ways := []func(c *websocket.Conn, ctx context.Context, p []byte) error{
-		func(c *websocket.Conn, ctx context.Context, p []byte) error { return c.Write(ctx, websocket.Binary, p) },
-		func(c *websocket.Conn, _ context.Context, p []byte) error { return c.Post(websocket.Binary, p) },
-		func(c *websocket.Conn, ctx context.Context, p []byte) error {
+	ways := []func(ctx context.Context, c *websocket.Conn, p []byte) error{
+		func(ctx context.Context, c *websocket.Conn, p []byte) error { return c.Write(ctx, websocket.Binary, p) },
+		func(_ context.Context, c *websocket.Conn, p []byte) error { return c.Post(websocket.Binary, p) },
+		func(ctx context.Context, c *websocket.Conn, p []byte) error {
 			m, err := websocket.Prepare(websocket.Binary, p)
 			return errors.Join(err, c.WritePrepared(ctx, m))
 		},
-		func(c *websocket.Conn, _ context.Context, p []byte) error {
+		func(_ context.Context, c *websocket.Conn, p []byte) error {
 			m, err := websocket.Prepare(websocket.Binary, p)
 			return errors.Join(err, c.PostPrepared(m))
 		},
@@ -52,7 +53,7 @@ func TestManyWriters(t *testing.T) {
 				for i := range messages {
 					// One goroutine sticks to its way, another changes.
 					way := ways[(writer+i*(writer%2))%len(ways)]
-					if err := way(a, t.Context(), numbered(writer, i)); err != nil {
+					if err := way(t.Context(), a, numbered(writer, i)); err != nil {
 						t.Errorf("writer %d, message %d: %v", writer, i, err)
 						return
 					}
@@ -73,7 +74,7 @@ func TestManyWriters(t *testing.T) {
 }
 
 // writeStream writes p through Writer.
-func writeStream(c *websocket.Conn, ctx context.Context, p []byte) error {
+func writeStream(ctx context.Context, c *websocket.Conn, p []byte) error {
 	w, err := c.Writer(ctx, websocket.Binary)
 	if err != nil {
 		return err
@@ -145,7 +146,7 @@ func TestCancelledWriteThatWaited(t *testing.T) {
 		synctest.Wait()
 		small := writing(ctx, c, text("cancelled"))
 		large := writing(ctx, c, sample(websocket.Binary, 40_000))
-		stream := start(func() error { return writeStream(c, ctx, []byte("cancelled")) })
+		stream := start(func() error { return writeStream(ctx, c, []byte("cancelled")) })
 		synctest.Wait()
 		after := writing(t.Context(), c, text("after"))
 		synctest.Wait()
@@ -172,6 +173,7 @@ func TestWriteCutInTheMiddle(t *testing.T) {
 	bothRoles(t, nil, func(t *testing.T, c *websocket.Conn, s *wstest.Script) {
 		ctx, cancel := context.WithCancel(t.Context())
 		wait := writing(ctx, c, sample(websocket.Binary, 200<<10))
+		synctest.Wait()
 		other := writing(t.Context(), c, text("waits"))
 		read := reading(t.Context(), c)
 		synctest.Wait()
@@ -205,7 +207,7 @@ func TestWriteTimeout(t *testing.T) {
 			}
 			return err
 		}},
-		{"Writer", func(t *testing.T, c *websocket.Conn) error { return writeStream(c, t.Context(), make([]byte, 1<<20)) }},
+		{"Writer", func(t *testing.T, c *websocket.Conn) error { return writeStream(t.Context(), c, make([]byte, 1<<20)) }},
 		{"Post", func(t *testing.T, c *websocket.Conn) error {
 			assert.NoError(t, c.Post(websocket.Binary, make([]byte, 1<<20)))
 			return reading(t.Context(), c)()
@@ -270,7 +272,7 @@ func TestWritingAfterPausesLongerThanTheTimeout(t *testing.T) {
 
 func TestWriteRefusesWhatIsNoMessage(t *testing.T) {
 	bothRoles(t, nil, func(t *testing.T, c *websocket.Conn, s *wstest.Script) {
-		short, long := []byte("a\xff"), append(sample(websocket.Text, 50_000).Data, 0xe2)
+		short, long := []byte("a\xff"), slices.Concat(sample(websocket.Text, 50_000).Data, []byte{0xe2})
 		for _, p := range [][]byte{short, long} {
 			assert.ErrorIs(t, c.Write(t.Context(), websocket.Text, p), websocket.ErrNotUTF8)
 			assert.ErrorIs(t, c.Post(websocket.Text, p), websocket.ErrNotUTF8)

@@ -63,7 +63,7 @@ func TestWriterFragments(t *testing.T) {
 			{16<<10 + 1, []int{16 << 10, 1}},
 			{40 << 10, []int{16 << 10, 16 << 10, 8 << 10}},
 		} {
-			assert.NoError(t, writeStream(c, t.Context(), bytes.Repeat([]byte("x"), tt.n)))
+			assert.NoError(t, writeStream(t.Context(), c, bytes.Repeat([]byte("x"), tt.n)))
 			op := frame.OpBinary
 			for i, k := range tt.frames {
 				expectFragment(t, s, op, i == len(tt.frames)-1, 'x', k)
@@ -85,7 +85,7 @@ func TestOthersWhileAWriterIsOpen(t *testing.T) {
 		expectFragment(t, s, frame.OpBinary, false, 'x', 16<<10)
 
 		small, large := writing(t.Context(), c, text("write")), writing(t.Context(), c, sample(websocket.Binary, 20_000))
-		next := start(func() error { return writeStream(c, t.Context(), []byte("next")) })
+		next := start(func() error { return writeStream(t.Context(), c, []byte("next")) })
 		cancelled, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		assert.ErrorIs(t, c.Write(cancelled, websocket.Text, []byte("cancelled")), context.DeadlineExceeded)

@@ -76,7 +76,7 @@ func refuse(w http.ResponseWriter, r *http.Request, status int, sentence string)
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		io.WriteString(w, sentence+"\n")
+		_, _ = io.WriteString(w, sentence+"\n")
 	}
 }
 

@@ -172,11 +172,11 @@ func (o origin) isHost(s string) bool {
 	return o.host == host && o.port == port
 }
 
-// matches reports whether the pattern p covers o.
-func (p origin) matches(o origin) bool {
-	return p.scheme == o.scheme &&
-		(p.port == "*" || p.port == o.port) &&
-		matchHost(p.host, o.host)
+// matches reports whether o, a pattern, covers page.
+func (o origin) matches(page origin) bool {
+	return o.scheme == page.scheme &&
+		(o.port == "*" || o.port == page.port) &&
+		matchHost(o.host, page.host)
 }
 
 // matchHost compares label by label, so that a '*' cannot reach over a dot.
@@ -230,12 +230,12 @@ func matchLabel(pattern, s string) bool {
 
 // hasSafeWildcard reports whether a pattern with a '*' in its last label is one
 // for IPv4 addresses, or for every host.
-func (p origin) hasSafeWildcard() bool {
-	last := p.host[strings.LastIndexByte(p.host, '.')+1:]
-	if p.host == "*" || !strings.Contains(last, "*") {
+func (o origin) hasSafeWildcard() bool {
+	last := o.host[strings.LastIndexByte(o.host, '.')+1:]
+	if o.host == "*" || !strings.Contains(last, "*") {
 		return true
 	}
-	labels := strings.Split(p.host, ".")
+	labels := strings.Split(o.host, ".")
 	for _, l := range labels {
 		if !isNumber(strings.ReplaceAll(l, "*", "0")) {
 			return false

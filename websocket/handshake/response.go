@@ -125,7 +125,7 @@ func checkAccept(values []string, key string) error {
 func checkNoExtension(values []string) error {
 	list, err := ParseExtensions(values)
 	if err != nil {
-		e := err.(*Error)
+		e := err.(*Error) //nolint:errorlint // ParseExtensions returns no other
 		e.Status = 0
 		return e
 	}

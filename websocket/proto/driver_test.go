@@ -165,8 +165,7 @@ func (d *driver) end() conformance.End {
 		return conformance.End{State: conformance.Lost}
 	case proto.Failed:
 		e := conformance.End{State: conformance.Failed, Code: d.failure.Code}
-		var broken *proto.ProtocolError
-		if errors.As(d.m.Ending(), &broken) {
+		if broken, ok := errors.AsType[*proto.ProtocolError](d.m.Ending()); ok {
 			e.Section = strings.TrimPrefix(broken.Section, "RFC 6455 ")
 		}
 		return e

@@ -41,7 +41,7 @@ func AcceptScript(t testing.TB, so *websocket.AcceptOptions, header ...string) (
 // DialScript returns a connection that was dialled with do, nil for the
 // defaults, and a scripted server at its other end. The handshake is done, and
 // each header a line of the server's answer. The script sits on a PipeConn;
-// DialContext and Proxy of do do not count.
+// its DialContext and Proxy do not count.
 func DialScript(t testing.TB, do *websocket.DialOptions, header ...string) (*websocket.Conn, *Script) {
 	t.Helper()
 	a, b := NetPipe()
@@ -67,14 +67,14 @@ func serve(t testing.TB, o *websocket.AcceptOptions) (*Listener, <-chan acceptan
 			if err != nil {
 				t.Fatalf("wstest: the server refused the connection: %v", err)
 			}
-			t.Cleanup(func() { c.CloseNow() })
+			t.Cleanup(func() { _ = c.CloseNow() })
 			return c
 		}
 	})}
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		srv.Serve(l)
+		_ = srv.Serve(l)
 	}()
 	t.Cleanup(func() {
 		srv.Close()
@@ -97,6 +97,6 @@ func dial(t testing.TB, addr net.Addr, o *websocket.DialOptions,
 	if err != nil {
 		t.Fatalf("wstest: the client could not connect: %v", err)
 	}
-	t.Cleanup(func() { c.CloseNow() })
+	t.Cleanup(func() { _ = c.CloseNow() })
 	return c
 }

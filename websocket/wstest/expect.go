@@ -132,9 +132,9 @@ func (s *Script) ExpectRest() []byte {
 	s.t.Helper()
 	defer s.bound()()
 	for {
-		switch err := s.fill(); err {
-		case nil:
-		case io.EOF:
+		switch err := s.fill(); {
+		case err == nil:
+		case errors.Is(err, io.EOF):
 			rest := s.in
 			s.in = nil
 			return rest
@@ -212,8 +212,8 @@ func (s *Script) receive() (frame.Header, []byte, error) {
 // bound gives the following reads the time that a line has, until the function
 // it returns is called.
 func (s *Script) bound() (done func()) {
-	s.c.SetReadDeadline(time.Now().Add(s.timeout))
-	return func() { s.c.SetReadDeadline(time.Time{}) }
+	_ = s.c.SetReadDeadline(time.Now().Add(s.timeout))
+	return func() { _ = s.c.SetReadDeadline(time.Time{}) }
 }
 
 // fill reads more bytes into s.in, or returns an error.
@@ -234,7 +234,7 @@ func (s *Script) drawEnd(err error) string {
 	switch {
 	case errors.As(err, &broken):
 		end = "no frame: " + err.Error()
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		end = "the end of the connection (EOF)"
 	case !errors.Is(err, os.ErrDeadlineExceeded):
 		end = err.Error()

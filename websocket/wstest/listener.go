@@ -57,7 +57,7 @@ func (l *Listener) Close() error {
 	}
 	l.closed = true
 	for _, c := range l.waiting {
-		c.Reset()
+		_ = c.Reset()
 	}
 	l.waiting = nil
 	l.changed.Broadcast()

@@ -98,8 +98,8 @@ func (s *Script) Send(b []byte) {
 // TrySend is Send for a peer that may have closed the connection already: it
 // returns the error instead of failing the test.
 func (s *Script) TrySend(b []byte) error {
-	s.c.SetWriteDeadline(time.Now().Add(s.timeout))
-	defer s.c.SetWriteDeadline(time.Time{})
+	_ = s.c.SetWriteDeadline(time.Now().Add(s.timeout))
+	defer func() { _ = s.c.SetWriteDeadline(time.Time{}) }()
 	_, err := s.c.Write(b)
 	return err
 }
@@ -204,9 +204,9 @@ func (s *Script) Reset() {
 	s.t.Helper()
 	switch c := s.c.(type) {
 	case *PipeConn:
-		c.Reset()
+		_ = c.Reset()
 	case *net.TCPConn:
-		c.SetLinger(0)
+		_ = c.SetLinger(0)
 		c.Close()
 	default:
 		s.t.Fatalf("wstest: %T cannot be reset: use a PipeConn or a *net.TCPConn", s.c)
