@@ -232,7 +232,7 @@ func sample(kind websocket.MessageType, n int) websocket.Message {
 }
 
 func TestEcho(t *testing.T) {
-	sizes := []int{0, 1, 125, 126, 4096, 16<<10 - 1, 16 << 10, 16<<10 + 1, 65535, 65536, 65537, 1 << 20, 3<<20 + 7}
+	sizes := []int{0, 1, 125, 126, 4096, 16<<10 - 1, 16 << 10, 16<<10 + 1, 65535, 65536, 65537, 2<<20 + 7}
 	overAll(t, &websocket.AcceptOptions{MaxMessage: -1}, func(t *testing.T, a, b *websocket.Conn) {
 		for _, kind := range []websocket.MessageType{websocket.Text, websocket.Binary} {
 			for _, n := range sizes {
@@ -253,12 +253,15 @@ func TestEcho(t *testing.T) {
 // TestBothDirectionsAtOnce has both ends write more than any buffer holds before
 // either reads: reads must not wait for writes.
 func TestBothDirectionsAtOnce(t *testing.T) {
-	overAll(t, &websocket.AcceptOptions{MaxMessage: -1}, func(t *testing.T, a, b *websocket.Conn) {
-		m, n := sample(websocket.Binary, sampleSize), sample(websocket.Text, sampleSize)
-		there, back := writing(t.Context(), a, m), writing(t.Context(), b, n)
-		expect(t, b, m)
-		expect(t, a, n)
-		assert.NoError(t, there())
-		assert.NoError(t, back())
-	})
+	for _, tr := range transports {
+		t.Run(tr.name, func(t *testing.T) {
+			a, b := tr.pair(t, &websocket.AcceptOptions{MaxMessage: -1})
+			m := sample(websocket.Binary, sampleSize)
+			there, back := writing(t.Context(), a, m), writing(t.Context(), b, m)
+			expect(t, b, m)
+			expect(t, a, m)
+			assert.NoError(t, there())
+			assert.NoError(t, back())
+		})
+	}
 }
