@@ -27,7 +27,8 @@ const (
 type AcceptOptions struct {
 	// Subprotocols the server speaks, best first. The first one that the
 	// client offers is chosen; none is chosen if they have none in common
-	// (RFC 6455 §4.2.2). Default: none.
+	// (RFC 6455 §4.2.2), which makes a browser that offered some give up.
+	// Default: none.
 	Subprotocols []string
 
 	// Origins lists the web pages, besides those of the same origin, that

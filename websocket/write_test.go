@@ -168,6 +168,58 @@ func TestCancelledWriteThatWaited(t *testing.T) {
 	})
 }
 
+// TestCancellingWritesAtAnyTime cancels about every other write, somewhere between
+// its begin and its end. What was reported as written arrives, in order, and the
+// frames around what was taken back stay whole. The kernel has room for all of it,
+// so that no write is cut in the middle.
+func TestCancellingWritesAtAnyTime(t *testing.T) {
+	const writers, messages = 12, 150
+	server, client := transports[1].pair(t, nil)
+	written := make([][]bool, writers)
+	var wg sync.WaitGroup
+	for writer := range writers {
+		written[writer] = make([]bool, messages)
+		wg.Go(func() {
+			for i := range messages {
+				ctx, cancel := context.WithCancel(t.Context())
+				if (writer+i)%2 == 0 {
+					go cancel()
+				}
+				p := binary.BigEndian.AppendUint32(nil, uint32(writer))
+				p = binary.BigEndian.AppendUint32(p, uint32(i))
+				err := server.Write(ctx, websocket.Binary, append(p, make([]byte, i%100)...))
+				written[writer][i] = err == nil
+				if err != nil && (websocket.CloseStatus(err) != 0 || !errors.Is(err, context.Canceled)) {
+					t.Errorf("writer %d, message %d: %v", writer, i, err)
+				}
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+	assert.NoError(t, server.Post(websocket.Text, []byte("end")))
+	var next [writers]int
+	for {
+		kind, p, err := client.Read(t.Context())
+		assert.NoError(t, err)
+		if kind == websocket.Text {
+			break
+		}
+		writer, i := binary.BigEndian.Uint32(p), int(binary.BigEndian.Uint32(p[4:]))
+		assert.Equal(t, len(p), 8+i%100)
+		for ; next[writer] < i; next[writer]++ {
+			assert.True(t, !written[writer][next[writer]], fmt.Sprintf("message %d of %d is lost", next[writer], writer))
+		}
+		assert.Equal(t, next[writer], i)
+		next[writer]++
+	}
+	for writer := range writers {
+		for i := next[writer]; i < messages; i++ {
+			assert.True(t, !written[writer][i], fmt.Sprintf("message %d of %d is lost", i, writer))
+		}
+	}
+}
+
 // TestWriteCutInTheMiddle cancels a write of which a part is out.
 func TestWriteCutInTheMiddle(t *testing.T) {
 	bothRoles(t, nil, func(t *testing.T, c *websocket.Conn, s *wstest.Script) {
