@@ -17,12 +17,8 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 		return 0, c.interrupted(ctx, "ping")
 	}
 	answer := make(chan time.Duration, 1)
-	c.mu.Lock()
-	payload := c.newPing(answer)
-	b, err := c.machine.AppendPing(c.out.bytes(), payload[:])
-	err = c.send(ctx, false, b, err)
 	defer c.forgetPing(answer)
-	if err != nil {
+	if err := c.sendPing(ctx, answer); err != nil {
 		return 0, err
 	}
 	select {
@@ -35,6 +31,33 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 		defer c.mu.Unlock()
 		return 0, c.closedError()
 	}
+}
+
+// sendPing sends a ping whose pong is reported to answer. It leaves the writing to
+// others: if ctx ended while it was the flusher, the connection would be lost.
+func (c *Conn) sendPing(ctx context.Context, answer chan<- time.Duration) error {
+	c.mu.Lock()
+	off := c.out.waiting()
+	payload := c.newPing(answer)
+	b, err := c.machine.AppendPing(c.out.bytes(), payload[:])
+	c.out.set(b)
+	switch {
+	case err != nil:
+		err = c.refusal(err)
+		c.mu.Unlock()
+		return err
+	case c.needsFlusher():
+		c.mu.Unlock()
+		go c.flushAll()
+		return nil
+	}
+	w := c.out.queue(off, len(b))
+	c.mu.Unlock()
+	t, err := c.wait(ctx, w)
+	if t.flush {
+		go c.flushAll()
+	}
+	return err
 }
 
 // pings are the pings that are not answered. It is guarded by Conn.mu.

@@ -144,6 +144,20 @@ func TestKeepaliveOfAnApplicationThatIsBusy(t *testing.T) {
 			assert.True(t, 10*time.Second <= took && took <= 20*time.Second, fmt.Sprintf("found after %v", took))
 		})
 	})
+	t.Run("it read shortly after the ping", func(t *testing.T) {
+		bothRoles(t, nil, func(t *testing.T, c *websocket.Conn, s *wstest.Script) {
+			s.SetTimeout(time.Minute)
+			p := s.ExpectPing()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			assert.ErrorIs(t, reading(ctx, c)(), context.DeadlineExceeded)
+			time.Sleep(time.Second)
+			s.SendPong(p) // not looked at for a minute
+			time.Sleep(time.Minute)
+			s.SendText("patience")
+			expect(t, c, text("patience"))
+		})
+	})
 	t.Run("between messages", func(t *testing.T) {
 		bothRoles(t, nil, func(t *testing.T, c *websocket.Conn, s *wstest.Script) {
 			for range 5 {
@@ -219,6 +233,30 @@ func TestPingEndsEarly(t *testing.T) {
 		assert.Equal(t, websocket.CloseStatus(read()), websocket.StatusGoingAway)
 		_, err = c.Ping(t.Context())
 		assert.Equal(t, websocket.CloseStatus(err), websocket.StatusGoingAway)
+	})
+}
+
+// TestPingThatCannotBeWritten ends with its context, while the network has no room.
+// The connection must not be lost for the sake of a ping.
+func TestPingThatCannotBeWritten(t *testing.T) {
+	bothRoles(t, nil, func(t *testing.T, c *websocket.Conn, s *wstest.Script) {
+		const room = 64<<10 - 8 // with the longest header for this size the pipe is full, or nearly
+		assert.NoError(t, c.Write(t.Context(), websocket.Binary, make([]byte, room)))
+		read := reading(t.Context(), c)
+		for range 3 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			begun := time.Now()
+			_, err := c.Ping(ctx)
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+			assert.Equal(t, time.Since(begun), time.Second)
+		}
+		s.ExpectBinary(make([]byte, room))
+		s.ExpectPing() // the others were taken back
+		s.SendText("usable")
+		assert.NoError(t, read())
+		assert.NoError(t, c.Write(t.Context(), websocket.Text, []byte("usable")))
+		s.ExpectText("usable")
 	})
 }
 

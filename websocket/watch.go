@@ -21,8 +21,8 @@ const (
 // A watch lets a context interrupt the reads, or the writes, of a transport by
 // moving their deadline into the past.
 //
-// Registering with a context costs two allocations, so the registration stays
-// until another context is used: a loop that reads with one context pays once.
+// Registering with a context costs two allocations, so a registration may stay until
+// another context is used: a loop that reads with one context pays once.
 type watch struct {
 	mu    sync.Mutex
 	done  <-chan struct{} // of the context watched, nil if none

@@ -16,11 +16,12 @@ import (
 // of one goroutine arrive in the order they were written. p is neither kept nor
 // changed.
 //
-// If ctx is done before the first byte goes out, nothing is sent and the
-// connection stays usable. If it is done in the middle of a write, the connection
-// is given up, for the rest of a frame would be missing. ErrMessageType and
-// ErrNotUTF8 mean that nothing was sent. Any other error is a *CloseError, or a
-// net.ErrClosed while the connection is closing.
+// If ctx is done before p's turn has come, nothing is sent and the connection stays
+// usable. If it is done while this call is writing, the connection is given up: the
+// rest of a frame would be missing. If it is done while another call is writing p
+// together with its own message, the error is ctx's and the message arrives all the
+// same. ErrMessageType and ErrNotUTF8 mean that nothing was sent. Any other error is
+// a *CloseError, or a net.ErrClosed while the connection is closing.
 //
 // While a message of Writer is under way, Write waits for its end.
 func (c *Conn) Write(ctx context.Context, t MessageType, p []byte) error {
@@ -188,10 +189,14 @@ func (o *outbox) postpone(t MessageType, p []byte) error {
 // refusal returns what the caller is told when the machine refused a message with
 // err. mu must be held.
 func (c *Conn) refusal(err error) error {
-	if errors.Is(err, proto.ErrClosing) {
+	switch {
+	case errors.Is(err, proto.ErrClosing):
 		return c.closedError()
+	case c.out.broken != nil: // and a message may be left in the middle
+		return c.out.broken
+	default:
+		return err
 	}
-	return err
 }
 
 func validUTF8(p []byte) bool {
@@ -264,6 +269,7 @@ func (c *Conn) writeBytes(ctx context.Context, b []byte) error {
 	if c.raw == nil {
 		c.armWrite(ctx)
 		_, err := c.conn.Write(b)
+		c.disarmWrite()
 		return err
 	}
 	o := &c.out
@@ -297,8 +303,8 @@ func (c *Conn) armWrite(ctx context.Context) {
 	}
 }
 
-// disarmWrite takes back what armWrite did, so that no deadline passes while
-// nothing is written.
+// disarmWrite takes back what armWrite did: a deadline that passes later would fail
+// writes that are not ours, such as those of TLS while it reads or closes.
 func (c *Conn) disarmWrite() {
 	c.out.watch.drop(c.conn)
 	c.out.watch.limit(c.conn, time.Time{})

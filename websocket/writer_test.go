@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -229,5 +230,26 @@ func TestCloseInTheMiddleOfAWriter(t *testing.T) {
 		s.SendClose(websocket.StatusGoingAway, "")
 		assert.NoError(t, closed())
 		assert.ErrorIs(t, waiting(), net.ErrClosed)
+	})
+}
+
+// TestWriterOfABrokenTransport leaves a message in the middle: whoever writes next
+// learns what broke.
+func TestWriterOfABrokenTransport(t *testing.T) {
+	bothRoles(t, nil, func(t *testing.T, c *websocket.Conn, s *wstest.Script) {
+		w, err := c.Writer(t.Context(), websocket.Binary)
+		assert.NoError(t, err)
+		_, err = w.Write(make([]byte, 16<<10+1))
+		assert.NoError(t, err)
+		s.Close()
+		assert.ErrorIs(t, w.Close(), syscall.EPIPE)
+		for _, err := range []error{
+			w.Close(), writeStream(t.Context(), c, nil),
+			c.Write(t.Context(), websocket.Text, nil), c.Write(t.Context(), websocket.Binary, make([]byte, 50_000)),
+			c.Post(websocket.Text, nil),
+		} {
+			assert.ErrorIs(t, err, syscall.EPIPE)
+			ending(t, err)
+		}
 	})
 }
