@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"syscall"
@@ -405,5 +408,31 @@ func TestBrokenTransportIsNoticedWithoutAReader(t *testing.T) {
 		}
 		assert.Equal(t, time.Since(begun), 30*time.Second)
 		assert.ErrorIs(t, <-closed, syscall.EPIPE)
+	})
+}
+
+// TestNoDeadlineIsLeftBehind cancels the context of a write that is done: what
+// others write to the transport later, TLS for example, must not fail for that.
+func TestNoDeadlineIsLeftBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport, peer := wstest.NetPipe()
+		s := wstest.NewScript(t, peer, wstest.Server)
+		answered := s.Go(func() { s.ServerHandshake() })
+		c, _, err := websocket.Dial(t.Context(), "ws://example.com/", &websocket.DialOptions{
+			Proxy:       func(*http.Request) (*url.URL, error) { return nil, nil },
+			DialContext: func(context.Context, string, string) (net.Conn, error) { return transport, nil },
+		})
+		assert.NoError(t, err)
+		defer c.CloseNow()
+		answered()
+		ctx, cancel := context.WithCancel(t.Context())
+		assert.NoError(t, c.Write(ctx, websocket.Text, []byte("m")))
+		s.ExpectText("m")
+		cancel()
+		synctest.Wait()
+		time.Sleep(websocket.DefaultWriteTimeout + time.Second)
+		_, err = transport.Write([]byte("\x8a\x80\x00\x00\x00\x00"))
+		assert.NoError(t, err)
+		s.ExpectPong(nil)
 	})
 }
