@@ -3,6 +3,7 @@ package proto
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/duplexhq/duplex/websocket/frame"
 )
@@ -156,11 +157,12 @@ func (s *sender) header(op frame.Opcode, fin bool, n int) frame.Header {
 func (s *sender) appendFrame(dst []byte, op frame.Opcode, fin bool, p []byte) []byte {
 	h := s.header(op, fin, len(p))
 	dst = frame.AppendHeader(dst, h)
-	n := len(dst)
-	dst = append(dst, p...)
-	if h.Masked {
-		frame.Mask(dst[n:], h.Key)
+	if !h.Masked {
+		return append(dst, p...)
 	}
+	n := len(dst)
+	dst = slices.Grow(dst, len(p))[:n+len(p)]
+	frame.MaskCopy(dst[n:], p, h.Key)
 	return dst
 }
 
