@@ -54,7 +54,7 @@ func (c *Conn) Post(t MessageType, p []byte) error {
 // writeLarge sends a message whose payload is not worth copying: it becomes the
 // flusher and writes the payload from where it is.
 func (c *Conn) writeLarge(ctx context.Context, t MessageType, p []byte) error {
-	if t == Text && !validUTF8(p) {
+	if t == Text && !frame.ValidUTF8(p) {
 		return ErrNotUTF8
 	}
 	if _, err := c.admit(ctx, len(p), true); err != nil {
@@ -178,7 +178,7 @@ func (o *outbox) postpone(t MessageType, p []byte) error {
 	switch {
 	case t != Text && t != Binary:
 		return ErrMessageType
-	case t == Text && !validUTF8(p):
+	case t == Text && !frame.ValidUTF8(p):
 		return ErrNotUTF8
 	}
 	o.stream.later = append(o.stream.later, Message{Type: t, Data: slices.Clone(p)})
@@ -197,11 +197,6 @@ func (c *Conn) refusal(err error) error {
 	default:
 		return err
 	}
-}
-
-func validUTF8(p []byte) bool {
-	var v frame.UTF8
-	return v.Write(p) && v.Complete()
 }
 
 // transmit writes batch and then tail, masked with key on a client. Only the

@@ -142,3 +142,9 @@ func legal3(w uint64) bool {
 	w &= 0x200F
 	return w != 0 && w != 0x200D
 }
+
+// ValidUTF8 tells whether p is valid UTF-8 from end to end.
+func ValidUTF8(p []byte) bool {
+	var v UTF8
+	return v.Write(p) && v.Complete()
+}

@@ -327,3 +327,11 @@ func BenchmarkUTF8(b *testing.B) {
 		}
 	}
 }
+
+func TestValidUTF8(t *testing.T) {
+	for text, want := range map[string]bool{"": true, "a": true, "κόσμε": true, "\xce": false, "a\xff": false} {
+		if ValidUTF8([]byte(text)) != want {
+			t.Errorf("%q: want %t", text, want)
+		}
+	}
+}

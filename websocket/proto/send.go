@@ -49,7 +49,7 @@ func (s *sender) AppendMessage(dst []byte, op frame.Opcode, p []byte) ([]byte, e
 	if err := s.mayBegin(op); err != nil {
 		return dst, err
 	}
-	if op == frame.OpText && !validUTF8(p) {
+	if op == frame.OpText && !frame.ValidUTF8(p) {
 		return dst, ErrNotUTF8
 	}
 	return s.appendFrame(dst, op, true, p), nil
@@ -164,10 +164,4 @@ func (s *sender) appendFrame(dst []byte, op frame.Opcode, fin bool, p []byte) []
 	dst = slices.Grow(dst, len(p))[:n+len(p)]
 	frame.MaskCopy(dst[n:], p, h.Key)
 	return dst
-}
-
-// validUTF8 tells whether p is valid UTF-8 from end to end.
-func validUTF8(p []byte) bool {
-	var v frame.UTF8
-	return v.Write(p) && v.Complete()
 }
