@@ -53,9 +53,9 @@ var floors = []floor{
 	},
 	{
 		room:  "websocket/deflate/...",
-		may:   []string{"websocket/frame/..."},
+		may:   []string{"websocket/frame/...", "websocket/handshake/..."},
 		tests: wireTests,
-		why:   "an extension works on payloads; the handshake hands it parameters",
+		why:   "an extension works on payloads, and speaks the handshake's language when it is negotiated",
 	},
 	{
 		room:  "websocket/proto/...",
