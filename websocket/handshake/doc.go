@@ -18,8 +18,9 @@
 //
 // # Caveats
 //
-// No extension is negotiated: what a client offers is checked and declined,
-// and what a server answers without having been asked fails the handshake.
+// Extensions are only carried: an answer may name none that was not offered, but
+// what the parameters of one mean, package deflate knows. Whoever puts nothing
+// into Accepted.Extensions declines every offer.
 //
 // HTTP/2 and HTTP/3 open a WebSocket in another way (RFC 8441, RFC 9220) that
 // this package does not know; Check answers them with 505.

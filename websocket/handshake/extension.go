@@ -1,6 +1,9 @@
 package handshake
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // An Extension is one element of a Sec-WebSocket-Extensions header: a name and
 // its parameters in their order. It is an offer in a request, an acceptance in
@@ -70,6 +73,53 @@ func AppendExtension(dst []byte, e Extension) []byte {
 		}
 	}
 	return dst
+}
+
+// appendExtensions appends the header line that lists the extensions. Only what
+// checkExtensions passed may come here.
+func appendExtensions(dst []byte, list []Extension) []byte {
+	if len(list) == 0 {
+		return dst
+	}
+	dst = append(dst, "Sec-WebSocket-Extensions: "...)
+	for i, e := range list {
+		if i > 0 {
+			dst = append(dst, ", "...)
+		}
+		dst = AppendExtension(dst, e)
+	}
+	return append(dst, "\r\n"...)
+}
+
+// checkExtensions reports whether extensions of a program may stand in a
+// handshake. It returns what is wrong with them, or "".
+func checkExtensions(list []Extension) string {
+	for _, e := range list {
+		if !isToken(e.Name) {
+			return "extension " + quote(e.Name) + " is not a token"
+		}
+		for _, p := range e.Params {
+			if !isToken(p.Name) {
+				return "parameter " + quote(p.Name) + " of extension " + quote(e.Name) + " is not a token"
+			}
+			if p.HasValue && !isToken(p.Value) {
+				return "value " + quote(p.Value) + " of parameter " + quote(p.Name) + " is not a token"
+			}
+		}
+	}
+	return ""
+}
+
+// stranger returns the first name in list that is not among the offers, or "".
+// Names are compared exactly: where RFC 6455 wants case to be ignored it says
+// so, of Upgrade for example, and of extensions it does not.
+func stranger(list, offers []Extension) string {
+	for _, e := range list {
+		if !slices.ContainsFunc(offers, func(o Extension) bool { return o.Name == e.Name }) {
+			return e.Name
+		}
+	}
+	return ""
 }
 
 // A scanner reads one header value from the front. White space is allowed

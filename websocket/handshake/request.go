@@ -45,6 +45,13 @@ type Accepted struct {
 	Key string
 	// Subprotocol is the chosen subprotocol, or "".
 	Subprotocol string
+	// Offers are the extensions that the client offers, the preferred one first.
+	// One name may stand there several times, with other parameters each time.
+	Offers []Extension
+	// Extensions are those the server uses, in the order in which it applies
+	// them to what it sends. Check leaves it nil, which declines every offer;
+	// whoever knows an extension fills it, with names from Offers only.
+	Extensions []Extension
 }
 
 // Check holds a client's request against every rule of RFC 6455 §4.2.1 and
@@ -74,15 +81,14 @@ func Check(r *Request, p *Policy) (Accepted, error) {
 	if err != nil {
 		return Accepted{}, err
 	}
-	// A server declines an extension by not naming it in its answer (§9.1), but
-	// what it declines has to be an extension.
-	if _, err := ParseExtensions(r.Header[headerExtensions]); err != nil {
+	offers, err := ParseExtensions(r.Header[headerExtensions])
+	if err != nil {
 		return Accepted{}, err
 	}
 	if err := CheckOrigin(r.Header[headerOrigin], r.Host, r.Secure, p.Origins); err != nil {
 		return Accepted{}, err
 	}
-	return Accepted{Key: key, Subprotocol: subprotocol}, nil
+	return Accepted{Key: key, Subprotocol: subprotocol, Offers: offers}, nil
 }
 
 // checkUpgrade checks items 1, 3 and 4 of §4.2.1: that this is a request for a
@@ -193,6 +199,9 @@ type Offer struct {
 	Key string
 	// Subprotocols are the names to offer, the preferred one first.
 	Subprotocols []string
+	// Extensions are those to offer, the preferred one first. One name may stand
+	// there several times, with other parameters each time.
+	Extensions []Extension
 	// Extra are further headers, Cookie or Authorization for example. Those of
 	// the handshake itself cannot be set here.
 	Extra map[string][]string
@@ -215,6 +224,7 @@ func AppendRequest(dst []byte, o *Offer) ([]byte, error) {
 	if len(o.Subprotocols) > 0 {
 		dst = appendLine(dst, "Sec-WebSocket-Protocol", strings.Join(o.Subprotocols, ", "))
 	}
+	dst = appendExtensions(dst, o.Extensions)
 	dst = appendHeader(dst, o.Extra)
 	return append(dst, "\r\n"...), nil
 }
@@ -238,6 +248,9 @@ func (o *Offer) check() error {
 	}
 	if name := duplicate(o.Subprotocols); name != "" {
 		return fail(sectionClient, "subprotocol %s is offered twice", quote(name))
+	}
+	if problem := checkExtensions(o.Extensions); problem != "" {
+		return fail(sectionExtensions, "%s", problem)
 	}
 	for name := range o.Extra {
 		if equalFold(name, "Host") {

@@ -57,10 +57,12 @@ func TestCheckAccepts(t *testing.T) {
 		{"Host is IPv6", func(r *Request) { r.Host = "[::1]:8080" }, Accepted{Key: sampleKey}},
 		{"own origin", set("Origin", "http://server.example.com"), Accepted{Key: sampleKey}},
 		{"listed origin", set("Origin", "https://app.example"), Accepted{Key: sampleKey}},
-		{"subprotocol", set("Sec-Websocket-Protocol", "v1", "v2"), Accepted{sampleKey, "v2"}},
+		{"subprotocol", set("Sec-Websocket-Protocol", "v1", "v2"), Accepted{Key: sampleKey, Subprotocol: "v2"}},
 		{"subprotocols that are not spoken", set("Sec-Websocket-Protocol", "mqtt"), Accepted{Key: sampleKey}},
-		{"extension is declined", set("Sec-Websocket-Extensions", "permessage-deflate; client_max_window_bits"),
-			Accepted{Key: sampleKey}},
+		{"extensions", set("Sec-Websocket-Extensions", "permessage-deflate; client_max_window_bits", "x"),
+			Accepted{Key: sampleKey, Offers: []Extension{
+				{"permessage-deflate", []Param{{Name: "client_max_window_bits"}}}, {Name: "x"},
+			}}},
 		{"headers that are not ours", set("X-Anything", "\x00"), Accepted{Key: sampleKey}},
 	}
 	policy := &Policy{Subprotocols: []string{"v2", "v1"}, Origins: []string{"https://app.example"}}
@@ -286,11 +288,12 @@ func FuzzCheck(f *testing.F) {
 // sent is a request with just the lines it should have, which a server with
 // the same subprotocols accepts.
 func FuzzAppendRequest(f *testing.F) {
-	f.Add("example.com", "/chat?x=y", sampleKey, "chat", "Cookie", "a=b")
-	f.Add("a\r\nX: y", "/ HTTP/1.1\r\nX: y", sampleKey+"\r\n", "a\r\nb", "X: y\r\nZ", "a\r\nX: y")
-	f.Add("[::1]:80", "/", sampleKey, "a", "Origin", "http://[::1]\x00")
-	f.Fuzz(func(t *testing.T, host, target, key, sub, name, value string) {
-		o := &Offer{host, target, key, []string{sub}, map[string][]string{name: {value}}}
+	f.Add("example.com", "/chat?x=y", sampleKey, "chat", "permessage-deflate", "Cookie", "a=b")
+	f.Add("a\r\nX: y", "/ HTTP/1.1\r\nX: y", sampleKey+"\r\n", "a\r\nb", "x,y", "X: y\r\nZ", "a\r\nX: y")
+	f.Add("[::1]:80", "/", sampleKey, "a", "x;y=1", "Origin", "http://[::1]\x00")
+	f.Fuzz(func(t *testing.T, host, target, key, sub, ext, name, value string) {
+		e := Extension{ext, []Param{{Name: sub}, {ext, key, len(key)%2 == 0}}}
+		o := &Offer{host, target, key, []string{sub}, []Extension{e}, map[string][]string{name: {value}}}
 		b, err := AppendRequest(nil, o)
 		if err != nil {
 			assertPrintable(t, err)
@@ -299,10 +302,13 @@ func FuzzAppendRequest(f *testing.F) {
 		}
 		start, h := parseHead(t, b)
 		assert.Equal(t, start, "GET "+target+" HTTP/1.1")
-		assert.Equal(t, countLines(h), 7)
+		assert.Equal(t, countLines(h), 8)
 		assert.True(t, slices.Contains(h[canonical(name)], value), "the extra header is lost")
 		a, err := Check(request(t, b), &Policy{Subprotocols: []string{sub}, Origins: []string{"*"}})
 		assert.NoError(t, err)
-		assert.Equal(t, a, Accepted{Key: key, Subprotocol: sub})
+		if !e.Params[1].HasValue {
+			e.Params[1].Value = "" // which is not sent
+		}
+		assert.Equal(t, a, Accepted{Key: key, Subprotocol: sub, Offers: []Extension{e}})
 	})
 }

@@ -32,11 +32,20 @@ func appendAcceptKey(dst []byte, key string) []byte {
 // the program, Set-Cookie for example, sorted by name; their names have to be
 // tokens, their values free of control characters, and none of them may be one
 // that the handshake sets itself or that announces a body. If that is not so,
-// dst comes back unchanged, with an *Error that has status 500.
+// dst comes back unchanged, with an *Error that has status 500. The same goes
+// for an extension that was not offered (§4.2.2, item 5), and for one with a
+// name, parameter or value that is no token.
 func AppendResponse(dst []byte, a Accepted, extra map[string][]string) ([]byte, error) {
 	if a.Subprotocol != "" && !isToken(a.Subprotocol) {
 		return dst, refuse(statusInternalServerError, sectionClient,
 			"subprotocol %s is not a token", quote(a.Subprotocol))
+	}
+	if problem := checkExtensions(a.Extensions); problem != "" {
+		return dst, refuse(statusInternalServerError, sectionExtensions, "%s", problem)
+	}
+	if name := stranger(a.Extensions, a.Offers); name != "" {
+		return dst, refuse(statusInternalServerError, "RFC 6455 §4.2.2",
+			"extension %s was not offered", quote(name))
 	}
 	if problem := checkHeader(extra); problem != "" {
 		return dst, refuse(statusInternalServerError, "", "%s", problem)
@@ -48,6 +57,7 @@ func AppendResponse(dst []byte, a Accepted, extra map[string][]string) ([]byte, 
 	if a.Subprotocol != "" {
 		dst = appendLine(dst, "Sec-WebSocket-Protocol", a.Subprotocol)
 	}
+	dst = appendExtensions(dst, a.Extensions)
 	dst = appendHeader(dst, extra)
 	return append(dst, "\r\n"...), nil
 }
@@ -63,21 +73,36 @@ type Response struct {
 	Header map[string][]string
 }
 
+// Agreed is what a server's answer settles beside the fact that it answers.
+type Agreed struct {
+	// Subprotocol is the one the server chose, or "".
+	Subprotocol string
+	// Extensions are those the server uses, in the order in which it applies
+	// them to what it sends. Each has a name that was offered. What its
+	// parameters may be is for the extension to judge, before the first frame.
+	Extensions []Extension
+}
+
 // CheckResponse holds a server's answer to an offer against every rule of
-// RFC 6455 §4.1, items 1 to 6 of the second list, and returns the subprotocol
-// that the server chose, or "". With an error, which is an *Error with status
-// 0, the client has to drop the connection.
-func CheckResponse(r *Response, o *Offer) (subprotocol string, err error) {
+// RFC 6455 §4.1, items 1 to 6 of the second list, and returns what the server
+// chose. With an error, which is an *Error with status 0, the client has to
+// drop the connection.
+func CheckResponse(r *Response, o *Offer) (Agreed, error) {
 	if err := checkSwitch(r); err != nil {
-		return "", err
+		return Agreed{}, err
 	}
 	if err := checkAccept(r.Header[headerAccept], o.Key); err != nil {
-		return "", err
+		return Agreed{}, err
 	}
-	if err := checkNoExtension(r.Header[headerExtensions]); err != nil {
-		return "", err
+	extensions, err := checkExtensionAnswer(r.Header[headerExtensions], o.Extensions)
+	if err != nil {
+		return Agreed{}, err
 	}
-	return checkSubprotocol(r.Header[headerProtocol], o.Subprotocols)
+	subprotocol, err := checkSubprotocol(r.Header[headerProtocol], o.Subprotocols)
+	if err != nil {
+		return Agreed{}, err
+	}
+	return Agreed{subprotocol, extensions}, nil
 }
 
 // checkSwitch checks that the server changes to WebSocket: items 1 to 3.
@@ -120,19 +145,19 @@ func checkAccept(values []string, key string) error {
 	return nil
 }
 
-// checkNoExtension checks item 5. No extension was offered, so there can be
-// none in the answer.
-func checkNoExtension(values []string) error {
+// checkExtensionAnswer checks item 5: the answer has no extension that was not
+// offered.
+func checkExtensionAnswer(values []string, offered []Extension) ([]Extension, error) {
 	list, err := ParseExtensions(values)
 	if err != nil {
 		e := err.(*Error) //nolint:errorlint // ParseExtensions returns no other
 		e.Status = 0
-		return e
+		return nil, e
 	}
-	if len(list) > 0 {
-		return fail(sectionClient, "the answer has extension %s, which was not offered", quote(list[0].Name))
+	if name := stranger(list, offered); name != "" {
+		return nil, fail(sectionClient, "the answer has extension %s, which was not offered", quote(name))
 	}
-	return nil
+	return list, nil
 }
 
 // checkSubprotocol checks item 6. The client goes on without a subprotocol if

@@ -34,8 +34,8 @@ func TestAppendResponse(t *testing.T) {
 		want  string
 	}{
 		{"bare", Accepted{Key: sampleKey}, nil, start + "\r\n"},
-		{"subprotocol", Accepted{sampleKey, "chat"}, nil, start + "Sec-WebSocket-Protocol: chat\r\n\r\n"},
-		{"extra headers", Accepted{sampleKey, "chat"}, map[string][]string{"X-B": {"1"}, "Set-Cookie": {"b=1", "a=2"}},
+		{"subprotocol", Accepted{Key: sampleKey, Subprotocol: "chat"}, nil, start + "Sec-WebSocket-Protocol: chat\r\n\r\n"},
+		{"extra headers", Accepted{Key: sampleKey, Subprotocol: "chat"}, map[string][]string{"X-B": {"1"}, "Set-Cookie": {"b=1", "a=2"}},
 			start + "Sec-WebSocket-Protocol: chat\r\nSet-Cookie: b=1\r\nSet-Cookie: a=2\r\nX-B: 1\r\n\r\n"},
 		{"Host and Origin mean nothing in an answer", Accepted{Key: sampleKey}, map[string][]string{"Host": {"a"}},
 			start + "Host: a\r\n\r\n"},
@@ -58,7 +58,7 @@ func TestAppendResponseRefuses(t *testing.T) {
 		})
 	}
 	for _, name := range []string{"a b", "a\r\nX: y", "a,b", "é"} {
-		b, err := AppendResponse([]byte("before"), Accepted{sampleKey, name}, nil)
+		b, err := AppendResponse([]byte("before"), Accepted{Key: sampleKey, Subprotocol: name}, nil)
 		assertError(t, err, 500, "RFC 6455 §4.1", "is not a token")
 		assert.Equal(t, string(b), "before")
 	}
@@ -66,7 +66,7 @@ func TestAppendResponseRefuses(t *testing.T) {
 
 func TestAppendResponseAllocatesNothing(t *testing.T) {
 	buf := make([]byte, 0, 512)
-	a := Accepted{sampleKey, "chat"}
+	a := Accepted{Key: sampleKey, Subprotocol: "chat"}
 	n := testing.AllocsPerRun(100, func() { buf, _ = AppendResponse(buf[:0], a, nil) })
 	assert.Equal(t, n, 0)
 }
@@ -119,7 +119,7 @@ func TestCheckResponseAccepts(t *testing.T) {
 			tt.change(r)
 			got, err := CheckResponse(r, goodOffer())
 			assert.NoError(t, err)
-			assert.Equal(t, got, tt.want)
+			assert.Equal(t, got, Agreed{Subprotocol: tt.want})
 		})
 	}
 }
@@ -177,7 +177,7 @@ func TestCheckResponseRefuses(t *testing.T) {
 			e := assertError(t, err, 0, tt.section, tt.part)
 			assertPrintable(t, err)
 			assert.Equal(t, e.Header, nil)
-			assert.Equal(t, got, "")
+			assert.Equal(t, got, Agreed{})
 		})
 	}
 	o := goodOffer()
@@ -217,7 +217,7 @@ func TestBothEndsAgree(t *testing.T) {
 			assert.NoError(t, err)
 			got, err := CheckResponse(response(t, b), o)
 			assert.NoError(t, err)
-			assert.Equal(t, got, tt.want)
+			assert.Equal(t, got.Subprotocol, tt.want)
 			assert.Equal(t, a.Subprotocol, tt.want)
 		})
 	}
@@ -238,16 +238,20 @@ func FuzzCheckResponse(f *testing.F) {
 			r.Header[canonical(name)] = append(r.Header[canonical(name)], value)
 		}
 		o := goodOffer()
+		o.Extensions = []Extension{{Name: "a"}, {Name: "permessage-deflate"}}
 		got, err := CheckResponse(r, o)
 		if err != nil {
 			assertPrintable(t, err)
 			assert.Equal(t, err.(*Error).Status, 0)
-			assert.Equal(t, got, "")
+			assert.Equal(t, got, Agreed{})
 			return
 		}
-		assert.True(t, got == "" || slices.Contains(o.Subprotocols, got), "a subprotocol that was not offered")
+		assert.True(t, got.Subprotocol == "" || slices.Contains(o.Subprotocols, got.Subprotocol), "a subprotocol that was not offered")
 		assert.True(t, status == 101 && major >= 1 && strings.Contains(header, sampleAccept), "a bad answer passed")
-		assert.Equal(t, len(r.Header["Sec-Websocket-Extensions"]), 0)
+		for _, e := range got.Extensions {
+			assert.True(t, e.Name == "a" || e.Name == "permessage-deflate", "an extension that was not offered")
+		}
+		assert.Equal(t, len(got.Extensions) > 0, len(r.Header["Sec-Websocket-Extensions"]) > 0)
 	})
 }
 
@@ -255,26 +259,31 @@ func FuzzCheckResponse(f *testing.F) {
 // just the lines it should have, and a client that offered the subprotocol
 // takes it.
 func FuzzAppendResponse(f *testing.F) {
-	f.Add(sampleKey, "chat", "Set-Cookie", "a=b")
-	f.Add("x\r\nX: y", "a\r\nX: y", "X: y\r\nZ", "a\r\n\r\nb")
-	f.Add("", "", "X", "\x00")
-	f.Fuzz(func(t *testing.T, key, sub, name, value string) {
-		b, err := AppendResponse(nil, Accepted{key, sub}, map[string][]string{name: {value}})
+	f.Add(sampleKey, "chat", "permessage-deflate", "Set-Cookie", "a=b")
+	f.Add("x\r\nX: y", "a\r\nX: y", "a\r\nX: y", "X: y\r\nZ", "a\r\n\r\nb")
+	f.Add("", "", "", "X", "\x00")
+	f.Fuzz(func(t *testing.T, key, sub, ext, name, value string) {
+		list := []Extension{{ext, []Param{{ext, ext, true}}}}
+		want := 6
+		if sub == "" {
+			want--
+		}
+		if ext == "" {
+			list, want = nil, want-1
+		}
+		a := Accepted{key, sub, list, list}
+		b, err := AppendResponse(nil, a, map[string][]string{name: {value}})
 		if err != nil {
 			assertPrintable(t, err)
 			assert.Equal(t, len(b), 0)
 			return
 		}
 		r := response(t, b)
-		want := 4
-		if sub != "" {
-			want++
-		}
 		assert.Equal(t, countLines(r.Header), want)
 		assert.True(t, slices.Contains(r.Header[canonical(name)], value), "the extra header is lost")
-		got, err := CheckResponse(r, &Offer{Key: key, Subprotocols: []string{sub}})
+		got, err := CheckResponse(r, &Offer{Key: key, Subprotocols: []string{sub}, Extensions: list})
 		assert.NoError(t, err)
-		assert.Equal(t, got, sub)
+		assert.Equal(t, got, Agreed{sub, list})
 	})
 }
 
