@@ -62,7 +62,7 @@ func (s *serveCommand) Run(env Env) error {
 		Log:        log,
 	})
 	if err := a.Listen(); err != nil {
-		return s.listenProblem(err)
+		return listenProblem(s.Listen, err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -87,14 +87,14 @@ func (s *serveCommand) Run(env Env) error {
 // other system has an error of this number.
 const windowsAddrInUse = syscall.Errno(10048)
 
-// listenProblem says what to do about a port that cannot be had.
-func (s *serveCommand) listenProblem(err error) error {
+// listenProblem says what to do about an address that cannot be listened on.
+func listenProblem(addr string, err error) error {
 	const elsewhere = "choose another address with --listen, for example --listen 127.0.0.1:0 for any free port"
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, windowsAddrInUse):
-		return fmt.Errorf("%s is in use by another program: stop that, or %s", s.Listen, elsewhere)
+		return fmt.Errorf("%s is in use by another program: stop that, or %s", addr, elsewhere)
 	case errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("%s needs more rights than this user has: %s", s.Listen, elsewhere)
+		return fmt.Errorf("%s needs more rights than this user has: %s", addr, elsewhere)
 	default:
 		return fmt.Errorf("cannot listen: %w: %s", err, elsewhere)
 	}
