@@ -93,7 +93,30 @@ func unsupported(r *conformance.Report) (all []*untested) {
 		}
 		all[at].Count++
 	}
-	return all
+	return gathered(all)
+}
+
+// gathered puts the reasons of an area into one if there are many: then they are
+// variations, such as all the offers that a server declines.
+func gathered(all []*untested) (short []*untested) {
+	const many = 3
+	reasons, first := map[string]int{}, map[string]*untested{}
+	for _, u := range all {
+		reasons[u.Area]++
+	}
+	for _, u := range all {
+		switch n := reasons[u.Area]; {
+		case n <= many:
+			short = append(short, u)
+		case first[u.Area] != nil:
+			first[u.Area].Count += u.Count
+		default:
+			u.Problem += fmt.Sprintf(", and %d reasons more", n-1)
+			first[u.Area] = u
+			short = append(short, u)
+		}
+	}
+	return short
 }
 
 // conclusion is the last line of a report: how many tests ended how.

@@ -97,6 +97,21 @@ func TestTextTable(t *testing.T) {
 	assert.Equal(t, strings.Fields(lines[4]), []string{"deflate", "-", "-", "-", "1", "-"})
 }
 
+func TestTextGathersReasons(t *testing.T) {
+	r := passed()
+	for _, problem := range []string{"a", "b", "b"} {
+		r.Results = append(r.Results, conformance.Result{Area: "deflate", Verdict: conformance.Unsupported, Problem: problem})
+	}
+	got := text(t, r, report.TextOptions{})
+	assert.Contains(t, got, "\n\nUNSUPPORTED  1 test of deflate: a\nUNSUPPORTED  2 tests of deflate: b\n")
+
+	for _, problem := range []string{"c", "d", "d"} {
+		r.Results = append(r.Results, conformance.Result{Area: "deflate", Verdict: conformance.Unsupported, Problem: problem})
+	}
+	got = text(t, r, report.TextOptions{})
+	assert.Contains(t, got, "\n\nUNSUPPORTED  6 tests of deflate: a, and 3 reasons more\n\n")
+}
+
 func TestTextIsHarmless(t *testing.T) {
 	got := text(t, sample(), report.TextOptions{Verbose: true})
 	assert.True(t, !strings.ContainsAny(got, "\x1b\x00"), "the endpoint reaches the terminal")
