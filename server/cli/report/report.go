@@ -15,7 +15,7 @@ import (
 	"github.com/duplexhq/duplex/websocket/conformance"
 )
 
-// verdicts is the order in which the forms count them, the good ones first.
+// verdicts is the order in which the forms count them.
 var verdicts = []conformance.Verdict{
 	conformance.Passed,
 	conformance.NotStrict,
@@ -67,7 +67,7 @@ func remarkable(r *conformance.Report) (all []*conformance.Result) {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b *conformance.Result) int {
-		return cmp.Compare(slices.Index(verdicts, b.Verdict), slices.Index(verdicts, a.Verdict))
+		return cmp.Compare(b.Verdict, a.Verdict)
 	})
 	return all
 }
