@@ -22,8 +22,8 @@ import (
 // origin, 405, 426 for a request that does not ask for WebSocket or asks for
 // another version, 503 once the registry shuts down, 505 over HTTP/2. The error
 // then is a *HandshakeError, and the handler should just return. What only the
-// program can mend, a Header that may not be set or a writer that cannot be
-// hijacked, is answered with 500 and the error.
+// program can mend, an option that is wrong, a Header that may not be set or a
+// writer that cannot be hijacked, is answered with 500 and the error.
 //
 // Middleware may wrap w as long as it can be unwrapped by http.ResponseController.
 //
@@ -55,6 +55,10 @@ func accept(w http.ResponseWriter, r *http.Request, o *AcceptOptions) (*Conn, er
 	if err != nil {
 		return nil, refuse(w, err)
 	}
+	compression, err := o.Compression.accept(&accepted)
+	if err != nil {
+		return nil, refuse(w, err)
+	}
 	if o.Registry.enter() != nil {
 		return nil, refuse(w, &HandshakeError{Status: http.StatusServiceUnavailable, Problem: "server is shutting down"})
 	}
@@ -71,7 +75,7 @@ func accept(w http.ResponseWriter, r *http.Request, o *AcceptOptions) (*Conn, er
 	// Whoever finds the connection in the registry may write to it at once, so
 	// that a client that has its answer misses no broadcast; as we are the
 	// flusher of the outbox until the answer is out, that waits.
-	c := newConn(conn, proto.Server, o.settings(), accepted.Subprotocol, early)
+	c := newConn(conn, proto.Server, o.settings(), accepted.Subprotocol, compression, early)
 	c.out.flushing = true
 	o.Registry.settle(c)
 	if err := writeAnswer(conn, answer, c.settings.writeTimeout); err != nil {

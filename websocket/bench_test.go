@@ -13,18 +13,18 @@ import (
 )
 
 // benchServer serves f on TCP and returns the URL. It does not use httptest, whose
-// server keeps track of every connection.
-func benchServer(b *testing.B, f func(context.Context, *websocket.Conn) error) string {
+// server keeps track of every connection. o may be nil.
+func benchServer(b *testing.B, f func(context.Context, *websocket.Conn) error, o *websocket.AcceptOptions) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	assert.NoError(b, err)
-	srv := &http.Server{Handler: websocket.Handler(f, nil)}
+	srv := &http.Server{Handler: websocket.Handler(f, o)}
 	go func() { _ = srv.Serve(l) }()
 	b.Cleanup(func() { _ = srv.Close() })
 	return "ws://" + l.Addr().String()
 }
 
-func benchDial(b *testing.B, url string) *websocket.Conn {
-	c, _, err := websocket.Dial(b.Context(), url, nil)
+func benchDial(b *testing.B, url string, o *websocket.DialOptions) *websocket.Conn {
+	c, _, err := websocket.Dial(b.Context(), url, o)
 	assert.NoError(b, err)
 	b.Cleanup(func() { _ = c.CloseNow() })
 	return c
@@ -47,7 +47,7 @@ func echoAll(ctx context.Context, c *websocket.Conn) error {
 func BenchmarkEcho(b *testing.B) {
 	for _, size := range []int{64, 1 << 10, 64 << 10, 1 << 20} {
 		b.Run(strconv.Itoa(size), func(b *testing.B) {
-			c := benchDial(b, benchServer(b, echoAll))
+			c := benchDial(b, benchServer(b, echoAll, nil), nil)
 			p := make([]byte, size)
 			b.SetBytes(int64(size))
 			b.ReportAllocs()
@@ -70,7 +70,7 @@ func BenchmarkEcho(b *testing.B) {
 // BenchmarkPipelined keeps 16 messages in flight.
 func BenchmarkPipelined(b *testing.B) {
 	const inFlight = 16
-	c := benchDial(b, benchServer(b, echoAll))
+	c := benchDial(b, benchServer(b, echoAll, nil), nil)
 	p := make([]byte, 64)
 	b.ReportAllocs()
 	for range inFlight {
@@ -96,7 +96,7 @@ func BenchmarkWriters(b *testing.B) {
 				}
 				return nil
 			}
-			c := benchDial(b, benchServer(b, drop))
+			c := benchDial(b, benchServer(b, drop, nil), nil)
 			p := make([]byte, 64)
 			b.ReportAllocs()
 			b.ResetTimer()
@@ -117,22 +117,28 @@ func BenchmarkWriters(b *testing.B) {
 }
 
 // BenchmarkBroadcast posts one prepared message to many connections.
-func BenchmarkBroadcast(b *testing.B) {
+func BenchmarkBroadcast(b *testing.B) { benchmarkBroadcast(b, make([]byte, 64), nil) }
+
+// BenchmarkBroadcastCompressed does the same with 1 KiB of JSON, which is prepared
+// anew for each broadcast and so compressed once for all receivers.
+func BenchmarkBroadcastCompressed(b *testing.B) {
+	for _, z := range benchCompressions {
+		b.Run(z.name, func(b *testing.B) { benchmarkBroadcast(b, orders(1<<10), z.option) })
+	}
+}
+
+func benchmarkBroadcast(b *testing.B, p []byte, z *websocket.Compression) {
 	const receivers = 100
 	var open websocket.Registry
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	assert.NoError(b, err)
-	srv := &http.Server{Handler: websocket.Handler(echoAll, &websocket.AcceptOptions{Registry: &open})}
-	go func() { _ = srv.Serve(l) }()
-	b.Cleanup(func() { _ = srv.Close() })
+	url := benchServer(b, echoAll, &websocket.AcceptOptions{Registry: &open, Compression: z})
 	conns := make([]*websocket.Conn, receivers)
 	for i := range conns {
-		conns[i] = benchDial(b, "ws://"+l.Addr().String())
+		conns[i] = benchDial(b, url, &websocket.DialOptions{Compression: z})
 	}
-	m, err := websocket.Prepare(websocket.Text, make([]byte, 64))
-	assert.NoError(b, err)
 	b.ReportAllocs()
 	for b.Loop() {
+		m, err := websocket.Prepare(websocket.Text, p)
+		assert.NoError(b, err)
 		for c := range open.All() {
 			assert.NoError(b, c.PostPrepared(m))
 		}
@@ -142,4 +148,55 @@ func BenchmarkBroadcast(b *testing.B) {
 		}
 	}
 	b.ReportMetric(receivers, "receivers/op")
+}
+
+// benchCompressions are what is compared: nothing, each message by itself, and with
+// reference to those before.
+var benchCompressions = []struct {
+	name   string
+	option *websocket.Compression
+}{
+	{"off", nil},
+	{"no-takeover", &websocket.Compression{NoContextTakeover: true, PeerNoContextTakeover: true}},
+	{"takeover", &websocket.Compression{}},
+}
+
+// BenchmarkEchoCompressed sends 1 KiB of JSON and waits for its echo: it is compressed
+// twice and inflated twice. No two messages in a row are the same. wire-B/op is what a
+// message takes on the wire.
+func BenchmarkEchoCompressed(b *testing.B) {
+	all := orders(1 << 20)
+	for _, z := range benchCompressions {
+		b.Run(z.name, func(b *testing.B) {
+			url := benchServer(b, echoAll, &websocket.AcceptOptions{Compression: z.option})
+			var wire countedBytes
+			c := benchDial(b, url, &websocket.DialOptions{Compression: z.option, DialContext: wire.dial})
+			b.ReportAllocs()
+			for n := 0; b.Loop(); n++ {
+				at := n * 1031 % (len(all) - 1<<10)
+				assert.NoError(b, c.Write(b.Context(), websocket.Text, all[at:at+1<<10]))
+				_, _, err := c.Read(b.Context())
+				assert.NoError(b, err)
+			}
+			b.ReportMetric(float64(wire.n)/float64(b.N), "wire-B/op")
+		})
+	}
+}
+
+// countedBytes counts what is written to a connection.
+type countedBytes struct {
+	net.Conn
+	n int
+}
+
+func (w *countedBytes) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, network, addr)
+	w.Conn = c
+	return w, err
+}
+
+func (w *countedBytes) Write(p []byte) (int, error) {
+	w.n += len(p)
+	return w.Conn.Write(p)
 }

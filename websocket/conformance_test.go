@@ -16,7 +16,9 @@ import (
 	"github.com/duplexhq/duplex/internal/assert"
 	"github.com/duplexhq/duplex/websocket"
 	"github.com/duplexhq/duplex/websocket/conformance"
+	"github.com/duplexhq/duplex/websocket/deflate"
 	"github.com/duplexhq/duplex/websocket/frame"
+	"github.com/duplexhq/duplex/websocket/handshake"
 	"github.com/duplexhq/duplex/websocket/wstest"
 )
 
@@ -91,20 +93,50 @@ func open(t *testing.T, c *conformance.Case, role conformance.Role) (*websocket.
 	if limit == 0 {
 		limit = -1
 	}
+	var conn *websocket.Conn
+	var peer net.Conn
+	compression, header := compressionFor(c.Deflate, role)
 	if role == conformance.Server {
-		conn, _, peer := transports[0].script(t, &websocket.AcceptOptions{MaxMessage: limit, PingInterval: -1})
-		return conn, peer
+		conn, _, peer = transports[0].script(t, &websocket.AcceptOptions{
+			MaxMessage: limit, PingInterval: -1, Compression: compression,
+		}, header...)
+	} else {
+		a, b := wstest.NetPipe()
+		s := wstest.NewScript(t, b, wstest.Server)
+		wait := s.Go(func() { s.ServerHandshake(header...) })
+		var err error
+		conn, _, err = websocket.Dial(t.Context(), "ws://example.com", &websocket.DialOptions{
+			MaxMessage: limit, PingInterval: -1, Proxy: noProxy, Compression: compression,
+			DialContext: func(context.Context, string, string) (net.Conn, error) { return a, nil },
+		})
+		assert.NoError(t, err)
+		wait()
+		peer = b
 	}
-	a, b := wstest.NetPipe()
-	s := wstest.NewScript(t, b, wstest.Server)
-	wait := s.Go(func() { s.ServerHandshake() })
-	conn, _, err := websocket.Dial(t.Context(), "ws://example.com", &websocket.DialOptions{
-		MaxMessage: limit, PingInterval: -1, Proxy: noProxy,
-		DialContext: func(context.Context, string, string) (net.Conn, error) { return a, nil },
-	})
-	assert.NoError(t, err)
-	wait()
-	return conn, b
+	if c.Deflate != nil {
+		assert.Equal(t, conn.Extensions(), string(handshake.AppendExtension(nil, c.Deflate.Extension())))
+	}
+	return conn, peer
+}
+
+// compressionFor returns what a Conn in a role and its peer must say so that they
+// agree on p, which may be nil.
+func compressionFor(p *deflate.Params, role conformance.Role) (o *websocket.Compression, header []string) {
+	if p == nil {
+		return nil, nil
+	}
+	o = &websocket.Compression{
+		WindowBits: int(p.ServerMaxWindowBits), NoContextTakeover: p.ServerNoContextTakeover,
+		PeerWindowBits: int(p.ClientMaxWindowBits), PeerNoContextTakeover: p.ClientNoContextTakeover,
+	}
+	said := p.Extension()
+	if role == conformance.Server {
+		said = deflate.Config{PeerWindowBits: p.ServerMaxWindowBits}.Offer()
+	} else {
+		o.WindowBits, o.PeerWindowBits = o.PeerWindowBits, o.WindowBits
+		o.NoContextTakeover, o.PeerNoContextTakeover = o.PeerNoContextTakeover, o.NoContextTakeover
+	}
+	return o, []string{"Sec-WebSocket-Extensions: " + string(handshake.AppendExtension(nil, said))}
 }
 
 // readings yields what Read returns, the error last.
@@ -155,10 +187,10 @@ func endOf(err error) conformance.End {
 		return conformance.End{State: conformance.Open}
 	case errors.As(err, &broken):
 		return conformance.End{
-			State: conformance.Failed, Code: broken.Code, Section: strings.TrimPrefix(broken.Section, "RFC 6455 "),
+			State: conformance.GaveUp, Code: broken.Code, Section: strings.TrimPrefix(broken.Section, "RFC 6455 "),
 		}
 	case errors.As(err, new(*websocket.MessageTooBigError)):
-		return conformance.End{State: conformance.Failed, Code: websocket.StatusMessageTooBig}
+		return conformance.End{State: conformance.GaveUp, Code: websocket.StatusMessageTooBig}
 	case errors.As(err, &e) && e.Received != nil:
 		return conformance.End{State: conformance.Closed, Code: e.Received.Code}
 	default:

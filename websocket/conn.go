@@ -78,11 +78,11 @@ type Conn struct {
 }
 
 // newConn returns a Conn over a transport. early are the bytes that came behind the
-// peer's half of the opening handshake; the Conn keeps the slice. When the handshake
-// is done, call opened.
-func newConn(conn net.Conn, role proto.Role, s settings, subprotocol string, early []byte) *Conn {
+// peer's half of the opening handshake; the Conn keeps the slice. z is the compression
+// agreed on, nil for none. When the handshake is done, call opened.
+func newConn(conn net.Conn, role proto.Role, s settings, subprotocol string, z *proto.Deflate, early []byte) *Conn {
 	c := &Conn{conn: conn, subprotocol: subprotocol, settings: s.share()}
-	config := proto.Config{Role: role, MaxMessage: s.maxMessage}
+	config := proto.Config{Role: role, MaxMessage: s.maxMessage, Deflate: z}
 	if role == proto.Client {
 		c.masks = true
 		var seed [32]byte

@@ -201,6 +201,10 @@ func (d *dialer) offer() (*handshake.Offer, error) {
 		password, _ := d.url.User.Password()
 		(&http.Request{Header: header}).SetBasicAuth(d.url.User.Username(), password)
 	}
+	extensions, err := d.o.Compression.offer()
+	if err != nil {
+		return nil, err
+	}
 	var nonce [16]byte
 	if _, err := rand.Read(nonce[:]); err != nil {
 		return nil, err
@@ -214,6 +218,7 @@ func (d *dialer) offer() (*handshake.Offer, error) {
 		Target:       d.url.RequestURI(),
 		Key:          base64.StdEncoding.EncodeToString(nonce[:]),
 		Subprotocols: d.o.Subprotocols,
+		Extensions:   extensions,
 		Extra:        header,
 	}, nil
 }
@@ -274,7 +279,7 @@ func (d *dialer) handshake(conn net.Conn, request []byte, offer *handshake.Offer
 			d.o.Jar.SetCookies(d.httpURL(), cookies)
 		}
 	}
-	subprotocol, err := handshake.CheckResponse(&handshake.Response{
+	agreed, err := handshake.CheckResponse(&handshake.Response{
 		Status:     resp.StatusCode,
 		ProtoMajor: resp.ProtoMajor,
 		ProtoMinor: resp.ProtoMinor,
@@ -285,6 +290,10 @@ func (d *dialer) handshake(conn net.Conn, request []byte, offer *handshake.Offer
 		return nil, resp, err
 	}
 	resp.Body = http.NoBody
+	compression, err := d.o.Compression.answered(agreed.Extensions)
+	if err != nil {
+		return nil, resp, err
+	}
 	early, err := buffered(r)
 	if err != nil {
 		return nil, resp, err
@@ -292,7 +301,7 @@ func (d *dialer) handshake(conn net.Conn, request []byte, offer *handshake.Offer
 	if err := d.o.Registry.enter(); err != nil {
 		return nil, resp, err
 	}
-	c := newConn(conn, proto.Client, d.o.settings(), subprotocol, early)
+	c := newConn(conn, proto.Client, d.o.settings(), agreed.Subprotocol, compression, early)
 	d.o.Registry.settle(c)
 	c.opened()
 	return c, resp, nil

@@ -26,6 +26,7 @@
 //	proto            bytes in → events + bytes out: no I/O, no clock, no goroutine
 //	    │
 //	frame, handshake the bits of a frame, the words of the handshake
+//	deflate          compression
 //
 // # What a Conn promises
 //
@@ -44,6 +45,7 @@
 //     CloseRead is in progress. An application that only writes must call CloseRead.
 //   - A Write cut off in the middle of a frame, by its context or by the write
 //     timeout, ends the connection: the stream cannot be mended.
-//   - Compression (RFC 7692) and WebSocket over HTTP/2 (RFC 8441) are not there yet;
-//     an offer of compression is declined.
+//   - Compression is off unless an option says otherwise: see [Compression] for what
+//     it costs and what it gives away.
+//   - WebSocket over HTTP/2 (RFC 8441) is not there yet.
 package websocket

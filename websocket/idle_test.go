@@ -48,6 +48,12 @@ var idleHandlers = map[string]http.HandlerFunc{
 	},
 	// With Handler, which does the same and makes a context.
 	"handler": websocket.Handler(echoAll, nil).ServeHTTP,
+	// With compression, as much of it as the client offers.
+	"compressed": func(w http.ResponseWriter, r *http.Request) {
+		if c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Compression: &websocket.Compression{}}); err == nil {
+			go func() { _ = echoAll(context.Background(), c) }()
+		}
+	},
 	// In the HTTP handler, as other libraries are mostly used.
 	"inline": func(w http.ResponseWriter, r *http.Request) {
 		if c, err := websocket.Accept(w, r, nil); err == nil {
@@ -86,14 +92,15 @@ func idleServer(mode string) {
 // one message was echoed, in a server of its own process. Metrics are bytes per
 // connection: rss is what the operating system sees.
 func BenchmarkIdle(b *testing.B) {
-	b.Run("goroutine", func(b *testing.B) { benchmarkIdle(b, 4000, "goroutine") })
-	b.Run("handler", func(b *testing.B) { benchmarkIdle(b, 4000, "handler") })
-	b.Run("inline", func(b *testing.B) { benchmarkIdle(b, 4000, "inline") })
-	b.Run("goroutine-tls", func(b *testing.B) { benchmarkIdle(b, 1500, "goroutine+tls") })
-	b.Run("handler-tls", func(b *testing.B) { benchmarkIdle(b, 1500, "handler+tls") })
+	b.Run("goroutine", func(b *testing.B) { benchmarkIdle(b, 4000, "goroutine", openIdle) })
+	b.Run("handler", func(b *testing.B) { benchmarkIdle(b, 4000, "handler", openIdle) })
+	b.Run("inline", func(b *testing.B) { benchmarkIdle(b, 4000, "inline", openIdle) })
+	b.Run("goroutine-tls", func(b *testing.B) { benchmarkIdle(b, 1500, "goroutine+tls", openIdle) })
+	b.Run("handler-tls", func(b *testing.B) { benchmarkIdle(b, 1500, "handler+tls", openIdle) })
 }
 
-func benchmarkIdle(b *testing.B, n int, mode string) {
+// benchmarkIdle measures n connections that open makes.
+func benchmarkIdle(b *testing.B, n int, mode string, open func(b testing.TB, addr string, n int, secure bool) []net.Conn) {
 	if runtime.GOOS != "linux" {
 		b.Log("resident memory is read from /proc, which only Linux has")
 		return
@@ -112,9 +119,9 @@ func benchmarkIdle(b *testing.B, n int, mode string) {
 		out.Scan()
 		addr := out.Text()
 
-		warm := openIdle(b, addr, 50, secure) // pools, caches and code pages
+		warm := open(b, addr, 50, secure) // pools, caches and code pages
 		before := askMemory(b, in, out)
-		conns := openIdle(b, addr, n, secure)
+		conns := open(b, addr, n, secure)
 		after := askMemory(b, in, out)
 		for i, unit := range []string{"rss-B/conn", "heap-B/conn", "stack-B/conn"} {
 			b.ReportMetric(float64(after[i]-before[i])/float64(n), unit)
@@ -128,34 +135,40 @@ func benchmarkIdle(b *testing.B, n int, mode string) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// openIdle opens n connections and has one message echoed on each. The client is
-// a bare socket, to hold no memory worth mentioning on its side.
-func openIdle(b *testing.B, addr string, n int, secure bool) []net.Conn {
-	request := "GET / HTTP/1.1\r\nHost: " + addr + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+// openIdle opens n connections and has one message echoed on each.
+func openIdle(b testing.TB, addr string, n int, secure bool) []net.Conn {
 	conns := make([]net.Conn, n)
-	buf := make([]byte, 4096)
+	buf := make([]byte, 7)
 	for i := range conns {
-		c, err := net.Dial("tcp", addr)
-		assert.NoError(b, err)
-		if secure {
-			c = tls.Client(c, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // our own certificate
-		}
+		c := openBare(b, addr, secure, "")
 		conns[i] = c
-		_, err = c.Write([]byte(request))
+		_, err := c.Write([]byte("\x81\x85\x00\x00\x00\x00hello"))
 		assert.NoError(b, err)
-		for got := ""; !strings.HasSuffix(got, "\r\n\r\n"); {
-			k, err := c.Read(buf)
-			assert.NoError(b, err)
-			got += string(buf[:k])
-		}
-		_, err = c.Write([]byte("\x81\x85\x00\x00\x00\x00hello"))
+		_, err = io.ReadFull(c, buf)
 		assert.NoError(b, err)
-		_, err = io.ReadFull(c, buf[:7])
-		assert.NoError(b, err)
-		assert.Equal(b, string(buf[:7]), "\x81\x05hello")
+		assert.Equal(b, string(buf), "\x81\x05hello")
 	}
 	return conns
+}
+
+// openBare opens a connection of which there is only the socket on this side, to hold
+// no memory worth mentioning. header are further lines of the request.
+func openBare(b testing.TB, addr string, secure bool, header string) net.Conn {
+	c, err := net.Dial("tcp", addr)
+	assert.NoError(b, err)
+	if secure {
+		c = tls.Client(c, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // our own certificate
+	}
+	_, err = c.Write([]byte("GET / HTTP/1.1\r\nHost: " + addr + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" + header +
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"))
+	assert.NoError(b, err)
+	buf := make([]byte, 4096)
+	for got := ""; !strings.HasSuffix(got, "\r\n\r\n"); {
+		k, err := c.Read(buf)
+		assert.NoError(b, err)
+		got += string(buf[:k])
+	}
+	return c
 }
 
 // askMemory asks the server for its memory.

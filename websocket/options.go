@@ -42,8 +42,13 @@ type AcceptOptions struct {
 	// Header is added to the answer that opens the connection.
 	Header http.Header
 
-	// MaxMessage is the largest message to receive, in bytes; a larger one
-	// ends the connection with 1009. Default 1 MiB; negative: no limit.
+	// Compression, if not nil, lets messages be compressed if the client
+	// offers that. Default: every offer is declined.
+	Compression *Compression
+
+	// MaxMessage is the largest message to receive, in bytes, after
+	// inflating; a larger one ends the connection with 1009. Default 1 MiB;
+	// negative: no limit.
 	MaxMessage int64
 
 	// MaxQueue is how many bytes Post may keep waiting for the network.
@@ -112,6 +117,10 @@ type DialOptions struct {
 	// HandshakeTimeout bounds Dial beside its context. Default 30 s;
 	// negative: only the context.
 	HandshakeTimeout time.Duration
+
+	// Compression, if not nil, is offered to the server. Default: no
+	// compression.
+	Compression *Compression
 
 	// The fields below mean what they mean in AcceptOptions.
 

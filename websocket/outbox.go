@@ -3,7 +3,6 @@ package websocket
 import (
 	"context"
 	"sync/atomic"
-	"syscall"
 
 	"github.com/duplexhq/duplex/websocket/proto"
 )
@@ -32,6 +31,7 @@ type outbox struct {
 	flushing bool                   // there is a flusher
 	patient  bool                   // writeReady waits for room instead of giving up
 	pongs    uint8                  // in buf
+	errno    int32                  // the flusher's: the syscall.Errno of what went wrong, 0 if nothing
 	lastPong *buffer                // of those beyond pongBacklog
 	stream   *messageWriter         // the fragmented message under way
 	broken   *CloseError            // what the transport said when a write failed
@@ -41,7 +41,6 @@ type outbox struct {
 	watch watch
 	ready func(fd uintptr) bool // writeReady, made once
 	rest  []byte                // what it is to write
-	errno syscall.Errno         // what went wrong
 }
 
 // A waiter is a goroutine that waits for its frame to be written or for its turn
@@ -208,6 +207,14 @@ func (w *waiter) tell(err error) {
 	}
 }
 
+// takeBack takes w's frame out of the outbox if it can still be done without. If not
+// it goes out with what comes next. mu must be held.
+func (c *Conn) takeBack(w *waiter) {
+	if w.end > 0 && c.machine.Retractable(c.out.buf.b[w.off:w.end]) {
+		c.out.cut(w)
+	}
+}
+
 // wait waits for w's turn. If ctx is done first and w's frame has not been taken
 // by a flusher, the frame is taken back and nothing of it will be sent.
 func (c *Conn) wait(ctx context.Context, w *waiter) (turn, error) {
@@ -221,12 +228,12 @@ func (c *Conn) wait(ctx context.Context, w *waiter) (turn, error) {
 	switch w.state {
 	case queued:
 		c.out.remove(w)
-		c.out.cut(w)
+		c.takeBack(w)
 		c.out.freeWaiter(w)
 		c.mu.Unlock()
 	case chosen:
 		<-w.turn
-		c.out.cut(w)
+		c.takeBack(w)
 		c.out.freeWaiter(w)
 		c.mu.Unlock()
 		c.passOn()

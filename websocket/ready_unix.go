@@ -26,7 +26,7 @@ func (s *readSide) readReady(fd uintptr) bool {
 		return false
 	}
 	s.n = int32(max(n, 0))
-	s.errno, _ = err.(syscall.Errno) //nolint:errorlint // package syscall wraps nothing
+	s.errno = errno(err)
 	return true
 }
 
@@ -42,11 +42,17 @@ func (o *outbox) writeReady(fd uintptr) bool {
 		case err == syscall.EAGAIN:
 			return !o.patient
 		default:
-			o.errno, _ = err.(syscall.Errno) //nolint:errorlint // package syscall wraps nothing
+			o.errno = errno(err)
 			return true
 		}
 	}
 	return true
+}
+
+// errno returns the number of an error of package syscall, 0 if there is none.
+func errno(err error) int32 {
+	n, _ := err.(syscall.Errno) //nolint:errorlint // package syscall wraps nothing
+	return int32(n)
 }
 
 // rawConn returns the descriptor beneath conn if using it is the same as using

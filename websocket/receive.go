@@ -31,7 +31,7 @@ type readSide struct {
 	idle *[frame.MaxHeaderLen]byte // where an idle peer is awaited without raw
 
 	ready   func(fd uintptr) bool // readReady, made once
-	errno   syscall.Errno         // what went wrong there
+	errno   int32                 // the syscall.Errno of what went wrong there, 0 if nothing
 	n       int32                 // how many bytes came, or noBuffer
 	direct  int32                 // how many to put behind the message's bytes; 0: use buf
 	replied bool                  // answers were appended to the outbox
@@ -83,7 +83,7 @@ func (c *Conn) receiveRaw() (int, error) {
 		s.buf = new(readBuffer)
 		return 0, nil
 	case s.errno != 0:
-		return 0, os.NewSyscallError("read", s.errno)
+		return 0, os.NewSyscallError("read", syscall.Errno(s.errno))
 	default:
 		return 0, io.EOF
 	}

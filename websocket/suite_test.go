@@ -83,7 +83,7 @@ func (tr *transport) serve(t testing.TB, o *websocket.AcceptOptions) (<-chan *we
 		Proxy:       noProxy,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return tr.dial(ctx, l) },
 		MaxMessage:  o.MaxMessage, MaxQueue: o.MaxQueue, PingInterval: o.PingInterval, PongTimeout: o.PongTimeout,
-		WriteTimeout: o.WriteTimeout, CloseTimeout: o.CloseTimeout, Trace: o.Trace,
+		WriteTimeout: o.WriteTimeout, CloseTimeout: o.CloseTimeout, Trace: o.Trace, Compression: o.Compression,
 	}
 	if tr.secure {
 		srv.StartTLS()
@@ -114,8 +114,9 @@ func (tr *transport) pair(t testing.TB, o *websocket.AcceptOptions) (server, cli
 }
 
 // script returns a server's end of a connection over the transport, a scripted
-// client at the other and what that one sits on.
-func (tr *transport) script(t testing.TB, o *websocket.AcceptOptions) (*websocket.Conn, *wstest.Script, net.Conn) {
+// client at the other and what that one sits on. Each header is a line of the
+// client's request.
+func (tr *transport) script(t testing.TB, o *websocket.AcceptOptions, header ...string) (*websocket.Conn, *wstest.Script, net.Conn) {
 	t.Helper()
 	accepted, d := tr.serve(t, o)
 	c, err := d.DialContext(t.Context(), "", "")
@@ -126,36 +127,59 @@ func (tr *transport) script(t testing.TB, o *websocket.AcceptOptions) (*websocke
 		c = tls.Client(c, config)
 	}
 	s := wstest.NewScript(t, c, wstest.Client)
-	s.ClientHandshake("/", "Host: example.com")
+	s.ClientHandshake("/", append(header, "Host: example.com")...)
 	return <-accepted, s, c
 }
 
-// overAll runs f over every transport, with the server as a and the client as b
-// and the other way round.
+// compressions are the ways to compress that a test runs with: no message is too
+// small for them.
+var compressions = []struct {
+	name   string
+	option *websocket.Compression
+}{
+	{"", nil},
+	{" with takeover", &websocket.Compression{Threshold: -1}},
+	{" without takeover", &websocket.Compression{Threshold: -1, NoContextTakeover: true, PeerNoContextTakeover: true}},
+}
+
+// overAll runs f over every transport, with and without compression, with the server
+// as a and the client as b and the other way round. o may be nil.
 func overAll(t *testing.T, o *websocket.AcceptOptions, f func(t *testing.T, a, b *websocket.Conn)) {
 	t.Helper()
 	for _, tr := range transports {
-		t.Run(tr.name+"/server to client", func(t *testing.T) {
-			server, client := tr.pair(t, o)
-			f(t, server, client)
-		})
-		t.Run(tr.name+"/client to server", func(t *testing.T) {
-			server, client := tr.pair(t, o)
-			f(t, client, server)
-		})
+		for _, z := range compressions {
+			var options websocket.AcceptOptions
+			if o != nil {
+				options = *o
+			}
+			options.Compression = z.option
+			t.Run(tr.name+z.name+"/server to client", func(t *testing.T) {
+				server, client := tr.pair(t, &options)
+				f(t, server, client)
+			})
+			t.Run(tr.name+z.name+"/client to server", func(t *testing.T) {
+				server, client := tr.pair(t, &options)
+				f(t, client, server)
+			})
+		}
 	}
 }
 
 // bothRoles runs f in bubbles of fake time, with a server and a scripted client
-// and with a client and a scripted server. o may be nil.
+// and with a client and a scripted server. o may be nil. If it has compression, the
+// peer offers it or answers it with the defaults.
 func bothRoles(t *testing.T, o *websocket.AcceptOptions, f func(t *testing.T, c *websocket.Conn, s *wstest.Script)) {
 	t.Helper()
 	if o == nil {
 		o = new(websocket.AcceptOptions)
 	}
+	var header []string
+	if o.Compression != nil {
+		header = append(header, "Sec-WebSocket-Extensions: permessage-deflate")
+	}
 	t.Run("server", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			c, s := wstest.AcceptScript(t, o)
+			c, s := wstest.AcceptScript(t, o, header...)
 			f(t, c, s)
 		})
 	})
@@ -164,7 +188,8 @@ func bothRoles(t *testing.T, o *websocket.AcceptOptions, f func(t *testing.T, c 
 			c, s := wstest.DialScript(t, &websocket.DialOptions{
 				MaxMessage: o.MaxMessage, MaxQueue: o.MaxQueue, PingInterval: o.PingInterval, PongTimeout: o.PongTimeout,
 				WriteTimeout: o.WriteTimeout, CloseTimeout: o.CloseTimeout, Registry: o.Registry, Trace: o.Trace,
-			})
+				Compression: o.Compression,
+			}, header...)
 			f(t, c, s)
 		})
 	})

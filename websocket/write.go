@@ -5,22 +5,25 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/duplexhq/duplex/websocket/frame"
 	"github.com/duplexhq/duplex/websocket/proto"
 )
 
-// Write sends p as one message in one frame. It returns when the network has taken
+// Write sends p as one message in one frame, or if it is compressed and has more
+// than 16 KiB in a frame for each 16 KiB. It returns when the network has taken
 // it: the kernel, not yet the peer. Any number of goroutines may call it; messages
 // of one goroutine arrive in the order they were written. p is neither kept nor
 // changed.
 //
 // If ctx is done before p's turn has come, nothing is sent and the connection stays
 // usable. If it is done while this call is writing, the connection is given up: the
-// rest of a frame would be missing. If it is done while another call is writing p
-// together with its own message, the error is ctx's and the message arrives all the
-// same. ErrMessageType and ErrNotUTF8 mean that nothing was sent. Any other error is
+// rest of a frame, or of the message, would be missing. If it is done while another
+// call is writing p together with its own message, or after p was compressed with
+// context takeover, the error is ctx's and the message arrives all the same.
+// ErrMessageType and ErrNotUTF8 mean that nothing was sent. Any other error is
 // a *CloseError, or a net.ErrClosed while the connection is closing.
 //
 // While a message of Writer is under way, Write waits for its end.
@@ -37,7 +40,8 @@ func (c *Conn) Write(ctx context.Context, t MessageType, p []byte) error {
 }
 
 // Post queues p as one message and returns at once; the message goes out in the
-// background, in order with other messages posted. p is copied. ErrQueueFull means
+// background, in order with other messages posted. p is copied, and compressed at
+// once if it is to be. ErrQueueFull means
 // that MaxQueue bytes wait already and that nothing was queued: the caller decides
 // what a peer deserves that reads so slowly. The other errors are those of Write.
 // Any number of goroutines may call it.
@@ -52,7 +56,8 @@ func (c *Conn) Post(t MessageType, p []byte) error {
 }
 
 // writeLarge sends a message whose payload is not worth copying: it becomes the
-// flusher and writes the payload from where it is.
+// flusher and writes the payload from where it is. If the beginning of the message
+// gets smaller by compression, the whole of it goes out compressed instead.
 func (c *Conn) writeLarge(ctx context.Context, t MessageType, p []byte) error {
 	if t == Text && !frame.ValidUTF8(p) {
 		return ErrNotUTF8
@@ -60,13 +65,26 @@ func (c *Conn) writeLarge(ctx context.Context, t MessageType, p []byte) error {
 	if _, err := c.admit(ctx, len(p), true); err != nil {
 		return err
 	}
-	b, key, err := c.machine.AppendHeader(c.out.bytes(), frame.Opcode(t), len(p))
+	op := frame.Opcode(t)
+	if c.machine.DeflateBits(len(p)) > 0 {
+		if b, ok, _ := c.machine.AppendSmaller(c.out.bytes(), op, p[:copyLimit], false); ok {
+			return c.writeFragments(ctx, t, b, p[copyLimit:])
+		}
+	}
+	b, key, err := c.machine.AppendHeader(c.out.bytes(), op, len(p))
+	return c.sendLarge(ctx, b, p, key, err)
+}
+
+// sendLarge writes b, the outbox with the header of a frame, and tail behind it,
+// masked with key on a client. err is what the machine said. The caller is the
+// flusher and holds mu, which is released.
+func (c *Conn) sendLarge(ctx context.Context, b, tail []byte, key uint32, err error) error {
 	c.out.set(b)
 	if err != nil {
 		err = c.refusal(err)
 		c.mu.Unlock()
 	} else {
-		err = c.flush(ctx, p, key)
+		err = c.flush(ctx, tail, key)
 	}
 	c.passOn()
 	return err
@@ -285,7 +303,7 @@ func (c *Conn) writeRaw() error {
 	o.errno = 0
 	err := c.raw.Write(o.ready)
 	if err == nil && o.errno != 0 {
-		err = os.NewSyscallError("write", o.errno)
+		err = os.NewSyscallError("write", syscall.Errno(o.errno))
 	}
 	return err
 }

@@ -11,8 +11,10 @@ import (
 
 // Writer begins a message of unknown length and returns where to write it. What is
 // written goes out in fragments of 16 KiB (RFC 6455 §5.4), the rest of it when the
-// writer is closed; a message of up to 16 KiB is one frame. ctx covers the whole
-// message: if it is done after a fragment was sent, the connection is given up.
+// writer is closed; a message of up to 16 KiB is one frame. Whether the message is
+// compressed is decided with the first fragment; a peer can inflate each one as
+// soon as it has come. ctx covers the whole message: if it is done after a fragment
+// was sent, the connection is given up.
 //
 // Messages of others wait until the writer is closed; pings, pongs and close
 // frames do not. A writer that is never closed blocks them for ever. The writer
@@ -32,9 +34,35 @@ func (c *Conn) Writer(ctx context.Context, t MessageType) (io.WriteCloser, error
 	if c.machine.State() != proto.Open {
 		return nil, c.closedError()
 	}
+	return c.stream(ctx, t), nil
+}
+
+// stream begins a fragmented message. mu must be held, and no other be under way.
+func (c *Conn) stream(ctx context.Context, t MessageType) *messageWriter {
 	w := &messageWriter{c: c, ctx: ctx, kind: t, done: make(chan struct{})}
 	c.out.stream = w
-	return w, nil
+	return w
+}
+
+// writeFragments goes on with a message whose first fragment is the last in b, the
+// outbox, and has p behind it. The caller is the flusher and holds mu, which is
+// released.
+func (c *Conn) writeFragments(ctx context.Context, t MessageType, b, p []byte) error {
+	w := c.stream(ctx, t)
+	w.begun = true
+	c.out.set(b)
+	err := c.flush(ctx, nil, 0)
+	c.passOn()
+	for err == nil && len(p) > 0 {
+		n := min(copyLimit, len(p))
+		err = w.sendFragment(p[:n], n == len(p))
+		p = p[n:]
+	}
+	if err != nil {
+		return w.giveUp(err)
+	}
+	w.finish(ErrMessageDone)
+	return nil
 }
 
 // A messageWriter writes one message in fragments.

@@ -38,10 +38,12 @@ func handler() http.Handler {
 			if err != nil {
 				return err
 			}
-			broadcast(&room, m)
+			if err := broadcast(&room, m); err != nil {
+				return err
+			}
 		}
 		return nil
-	}, &websocket.AcceptOptions{Registry: &room})
+	}, &websocket.AcceptOptions{Registry: &room, Compression: &websocket.Compression{}})
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
@@ -54,12 +56,17 @@ func handler() http.Handler {
 	return mux
 }
 
-// broadcast queues m for everybody in the room. It waits for nobody: who reads so
-// slowly that the queue is full has to go.
-func broadcast(room *websocket.Registry, m websocket.Message) {
+// broadcast queues m for everybody in the room, compressed once for all. It waits for
+// nobody: who reads so slowly that the queue is full has to go.
+func broadcast(room *websocket.Registry, m websocket.Message) error {
+	prepared, err := websocket.Prepare(m.Type, m.Data)
+	if err != nil {
+		return err
+	}
 	for c := range room.All() {
-		if err := c.Post(m.Type, m.Data); errors.Is(err, websocket.ErrQueueFull) {
+		if err := c.PostPrepared(prepared); errors.Is(err, websocket.ErrQueueFull) {
 			_ = c.CloseNow()
 		}
 	}
+	return nil
 }

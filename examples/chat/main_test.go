@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/duplexhq/duplex/internal/assert"
@@ -28,8 +29,11 @@ func open(t *testing.T) (enter func() guest) {
 	go func() { _ = srv.Serve(l) }()
 	t.Cleanup(func() { _ = srv.Close() })
 	return func() guest {
-		c, _, err := websocket.Dial(t.Context(), "ws://localhost/", &websocket.DialOptions{DialContext: l.DialContext})
+		c, _, err := websocket.Dial(t.Context(), "ws://localhost/", &websocket.DialOptions{
+			DialContext: l.DialContext, Compression: &websocket.Compression{}, // as a browser does
+		})
 		assert.NoError(t, err)
+		assert.Equal(t, c.Extensions(), "permessage-deflate")
 		t.Cleanup(func() { _ = c.CloseNow() })
 		g := guest{t, c}
 		g.say("knock") // the server has let us in when it comes back
@@ -75,12 +79,15 @@ func TestWhoLeavesIsNotMissed(t *testing.T) {
 }
 
 func TestSlowGuestDelaysNobody(t *testing.T) {
-	const size, n = 16 << 10, 120 // more than the queue and the connection hold
+	const size, n = 16 << 10, 200 // more than the queue and the connection hold, compressed too
+	noise := make([]byte, size*3/4)
+	rand.NewChaCha8([32]byte{}).Read(noise)
+	letters := base64.StdEncoding.EncodeToString(noise)
 	enter := open(t)
 	slow := enter()
 	quick := enter()
 	for i := range n {
-		message := fmt.Sprint(i, strings.Repeat(".", size))
+		message := fmt.Sprint(i, letters[i:], letters[:i])
 		quick.say(message)
 		quick.hear(message)
 	}

@@ -63,6 +63,11 @@ type Config struct {
 	// no limit.
 	MaxQueue int
 
+	// Compress lets sockets that offer compression have it (RFC 7692), with
+	// the defaults of websocket.Compression, which says what it costs and
+	// when not to switch it on. Default: every offer is declined.
+	Compress bool
+
 	// ShutdownTimeout bounds the end of Run. Default 10 s.
 	ShutdownTimeout time.Duration
 
@@ -128,6 +133,9 @@ func (a *App) routes() http.Handler {
 		MaxQueue:   a.config.MaxQueue,
 		Registry:   &a.sockets,
 		Trace:      websocket.LogTrace(a.config.Log),
+	}
+	if a.config.Compress {
+		o.Compression = &websocket.Compression{}
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", web.Handler())

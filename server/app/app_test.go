@@ -295,3 +295,25 @@ func TestLargeHeadersAreRefused(t *testing.T) {
 	status, _ := get(t, a.URL()+"/echo", "X-Large", strings.Repeat("x", 100<<10))
 	assert.Equal(t, status, http.StatusRequestHeaderFieldsTooLarge)
 }
+
+// TestCompress has members of a room with compression and without read what one of
+// them says.
+func TestCompress(t *testing.T) {
+	for _, on := range []bool{true, false} {
+		a, _ := start(t, app.Config{Compress: on})
+		compressed, _, err := websocket.Dial(t.Context(), a.URL()+"/t/lobby", &websocket.DialOptions{Compression: &websocket.Compression{}})
+		assert.NoError(t, err)
+		defer compressed.CloseNow()
+		assert.Equal(t, compressed.Extensions(), map[bool]string{true: "permessage-deflate"}[on])
+		plain := dial(t, a, "/t/lobby")
+		for range 3 {
+			said := strings.Repeat("the same again, ", 100)
+			send(t, compressed, websocket.Text, said)
+			expect(t, compressed, websocket.Text, said)
+			expect(t, plain, websocket.Text, said)
+			send(t, plain, websocket.Binary, said)
+			expect(t, compressed, websocket.Binary, said)
+			expect(t, plain, websocket.Binary, said)
+		}
+	}
+}

@@ -20,6 +20,7 @@ type connectCommand struct {
 	Header      []string      `short:"H" sep:"none" placeholder:"'NAME: VALUE'" env:"DUPLEX_CONNECT_HEADER" help:"Add a header to the request. May be repeated."`
 	Subprotocol []string      `short:"s" placeholder:"NAME" env:"DUPLEX_CONNECT_SUBPROTOCOL" help:"Offer a subprotocol. May be repeated, best first."`
 	Origin      string        `placeholder:"ORIGIN" env:"DUPLEX_CONNECT_ORIGIN" help:"Say that the request comes from a page of this origin."`
+	Compress    bool          `short:"z" env:"DUPLEX_CONNECT_COMPRESS" help:"Offer compression (permessage-deflate), as browsers do."`
 	Insecure    bool          `short:"k" env:"DUPLEX_CONNECT_INSECURE" help:"Do not check the server's certificate."`
 	Binary      bool          `short:"b" env:"DUPLEX_CONNECT_BINARY" help:"Send lines as binary messages."`
 	Slash       bool          `default:"true" negatable:"" env:"DUPLEX_CONNECT_SLASH" help:"Take lines that begin with / as commands (default). See /help."`
@@ -90,6 +91,9 @@ func (c *connectCommand) greet(conn *websocket.Conn, sc *screen.Screen) {
 	if p := conn.Subprotocol(); p != "" {
 		how = fmt.Sprintf(", subprotocol %q", p)
 	}
+	if e := conn.Extensions(); e != "" {
+		how += ", extensions " + e
+	}
 	sc.Note("connected to %s%s", u.Redacted(), how)
 	if sc.Interactive() && c.Slash {
 		sc.Note("a line is a message; /help lists commands, Ctrl-D ends")
@@ -108,6 +112,9 @@ func (c *connectCommand) dial(signals <-chan os.Signal) (*websocket.Conn, error)
 	}
 	o := &websocket.DialOptions{Subprotocols: c.Subprotocol, Header: header, Host: header.Get("Host"), MaxMessage: -1}
 	header.Del("Host")
+	if c.Compress {
+		o.Compression = &websocket.Compression{}
+	}
 	if c.Insecure {
 		o.TLSConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // that is what was asked for
 	}

@@ -21,6 +21,7 @@ type serveCommand struct {
 	Listen     string    `default:"127.0.0.1:8080" placeholder:"HOST:PORT" env:"DUPLEX_LISTEN" help:"Where to listen (default ${default}). Port 0 picks a free one; without a host, everybody who reaches this machine gets in."`
 	Origin     []string  `placeholder:"PATTERN" env:"DUPLEX_ORIGIN" help:"Let web pages of this origin connect too, for example https://*.example.com or http://localhost:*. May be repeated."`
 	MaxMessage byteCount `default:"1MiB" placeholder:"SIZE" env:"DUPLEX_MAX_MESSAGE" help:"The largest message a socket may send (default ${default}). Four of them may wait for a slow reader."`
+	Compress   bool      `env:"DUPLEX_COMPRESS" help:"Compress messages for clients that offer it, as browsers do (default: off). It takes several times the processor time of sending them as they are, and up to 52 KiB of memory for each socket. Leave it off where a secret and text of strangers come over one socket: the lengths of messages then give the secret away, through TLS too."`
 	LogFormat  string    `enum:"auto,text,json" default:"auto" placeholder:"FORMAT" env:"DUPLEX_LOG_FORMAT" help:"How to log to stderr: text, json, or auto (default), which is text on a terminal."`
 	LogLevel   string    `enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL" env:"DUPLEX_LOG_LEVEL" help:"What to log: debug, info (default), warn or error, and what is worse."`
 }
@@ -59,6 +60,7 @@ func (s *serveCommand) Run(env Env) error {
 		Listen:     s.Listen,
 		Origins:    s.Origin,
 		MaxMessage: int64(s.MaxMessage),
+		Compress:   s.Compress,
 		Log:        log,
 	})
 	if err := a.Listen(); err != nil {

@@ -65,6 +65,25 @@ func TestServeTakesItsFlags(t *testing.T) {
 	assert.Equal(t, <-b.done, 0)
 }
 
+// TestCompressionIsAgreedOn needs both ends to want it.
+func TestCompressionIsAgreedOn(t *testing.T) {
+	for _, flags := range []struct{ serve, connect, want string }{
+		{"", "", "/echo\n"},
+		{"--compress", "", "/echo\n"},
+		{"", "--compress", "/echo\n"},
+		{"--compress", "-z", "/echo, extensions permessage-deflate\n"},
+	} {
+		b := run(t, append([]string{"serve", "--listen", "127.0.0.1:0"}, strings.Fields(flags.serve)...)...)
+		at := address(t, b.err.until(`"listening"`))
+		said := strings.Repeat("the same again, ", 20)
+		r := command(said+"\n", append([]string{"connect", at + "/echo"}, strings.Fields(flags.connect)...)...)
+		assert.Equal(t, r.out, said+"\n")
+		assert.Contains(t, r.err, "connected to ws://"+at+flags.want)
+		b.signals <- os.Interrupt
+		assert.Equal(t, <-b.done, 0)
+	}
+}
+
 // A second signal does not wait for sockets that do not answer.
 func TestServeEndsAtOnce(t *testing.T) {
 	b := run(t, "serve", "--listen", "127.0.0.1:0")

@@ -163,6 +163,36 @@ func TestSubprotocols(t *testing.T) {
 	p.expectEnd("close 1000 clean, CLOSED")
 }
 
+// TestCompression has the server agree to what browsers offer, in every way.
+func TestCompression(t *testing.T) {
+	for query, want := range map[string]string{
+		"":           "permessage-deflate",
+		"?window=9":  "permessage-deflate; client_max_window_bits=9",
+		"?alone=yes": "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+	} {
+		p := prepare(t, "/deflate"+query)
+		got := make(chan browser.MessageEvent, 1)
+		p.OnMessage(func(m browser.MessageEvent) { got <- m })
+		assert.Equal(t, p.Extensions(), "")
+		p.Start()
+		p.expect("open, OPEN")
+		assert.Equal(t, p.Extensions(), want)
+		for _, n := range []int{0, 1, 100, 1000, 20_000, 300_000} {
+			for range 2 {
+				sent := strings.Repeat("grüße aus dem Fenster, ", n/23+1)[:n]
+				sent = strings.ToValidUTF8(sent, "")
+				assert.NoError(t, p.SendText(sent))
+				assert.True(t, (<-got).Text() == sent, "the echo of the text differs")
+				assert.NoError(t, p.Send([]byte(sent)))
+				assert.True(t, string((<-got).Data) == sent, "the echo of the bytes differs")
+			}
+		}
+		assert.NoError(t, p.Close(1000, ""))
+		p.expectEnd("close 1000 clean, CLOSED")
+		assert.Equal(t, p.Extensions(), want)
+	}
+}
+
 func TestServerChoosesNoSubprotocol(t *testing.T) {
 	p := dial(t, "/plain", "chat.v1")
 	p.expectEnd("error, CLOSED", "close 1006 unclean, CLOSED")

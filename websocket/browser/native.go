@@ -32,7 +32,8 @@ func New(url string, protocols ...string) (*WebSocket, error) {
 
 // NewWithOptions is New with headers, certificates, a proxy and limits: whatever
 // websocket.Dial takes. Zero fields mean what they mean there; note MaxMessage.
-// MaxQueue does not count: what is sent is queued without a bound. nil options are
+// MaxQueue does not count: what is sent is queued without a bound. Compression is
+// offered always, as browsers do, with its defaults if it is nil. nil options are
 // those of New. A page has no such choice: under GOOS=js there is no such function.
 func NewWithOptions(url string, o *websocket.DialOptions) (*WebSocket, error) {
 	if o == nil {
@@ -47,6 +48,9 @@ func NewWithOptions(url string, o *websocket.DialOptions) (*WebSocket, error) {
 	}
 	options := *o
 	options.MaxQueue = math.MaxInt
+	if options.Compression == nil {
+		options.Compression = &websocket.Compression{}
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ws := newWebSocket(u)
 	ws.link.cancel, ws.link.farewellDone = cancel, make(chan struct{})
@@ -128,7 +132,7 @@ func (ws *WebSocket) run(ctx context.Context, o *websocket.DialOptions) {
 	ws.mu.Lock()
 	ws.link.conn = conn
 	ws.mu.Unlock()
-	if !ws.opened(conn.Subprotocol(), "") {
+	if !ws.opened(conn.Subprotocol(), conn.Extensions()) {
 		_ = conn.CloseNow()
 		ws.ended(abnormal, true, errAborted)
 		return

@@ -57,11 +57,31 @@ func TestOptionsReachTheServer(t *testing.T) {
 	assert.Contains(t, request, "GET / HTTP/1.1\r\nHost: example.com\r\n")
 	assert.Contains(t, request, "Authorization: Bearer token\r\n")
 	assert.Contains(t, request, "Sec-WebSocket-Protocol: one, two\r\n")
+	assert.Contains(t, request, "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n") // as browsers do
 	p.expect("open, OPEN")
 	assert.Equal(t, p.Protocol(), "two")
 	s.SendClose(1000, "")
 	s.ExpectClose(1000, "")
 	s.Close()
+	p.expectEnd("close 1000 clean, CLOSED")
+}
+
+// TestCompressionCanBeChanged offers something else than browsers do.
+func TestCompressionCanBeChanged(t *testing.T) {
+	a, b := wstest.NetPipe()
+	s := wstest.NewScript(t, b, wstest.Server)
+	ws, err := browser.NewWithOptions("http://example.com", over(a, websocket.DialOptions{
+		Compression: &websocket.Compression{WindowBits: 9, PeerNoContextTakeover: true},
+	}))
+	assert.NoError(t, err)
+	p := watch(t, ws)
+	request := s.ServerHandshake("Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_max_window_bits=8")
+	assert.Contains(t, request, "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_max_window_bits=9\r\n")
+	p.expect("open, OPEN")
+	assert.Equal(t, p.Extensions(), "permessage-deflate; server_no_context_takeover; client_max_window_bits=8")
+	assert.NoError(t, p.Close(1000, ""))
+	s.ExpectClose(1000, "")
+	s.SendClose(1000, "")
 	p.expectEnd("close 1000 clean, CLOSED")
 }
 

@@ -63,8 +63,8 @@ func (ws *WebSocket) Protocol() string {
 }
 
 // Extensions returns the extensions in use, in the form of the header
-// Sec-WebSocket-Extensions. It is "" before the open event, and if there are none.
-// Natively there are none yet.
+// Sec-WebSocket-Extensions, such as "permessage-deflate". It is "" before the open
+// event, and if there are none.
 func (ws *WebSocket) Extensions() string {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()

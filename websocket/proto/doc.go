@@ -1,7 +1,8 @@
 // Package proto is one end of a WebSocket connection without the connection:
 // RFC 6455 as a machine that does no I/O, reads no clock, starts no goroutine
 // and allocates nothing while messages flow (but 125 bytes for a control frame
-// that comes in pieces, until it is complete).
+// that comes in pieces, until it is complete). It speaks the extension
+// permessage-deflate, RFC 7692, if it is told that both ends agreed on it.
 //
 // Three verbs go in and three come out:
 //
@@ -32,6 +33,6 @@
 // # Caveats
 //
 // The machine unmasks in place: the bytes lent to Receive are overwritten.
-// Event.Payload points into them and is valid until the next call of Next,
-// Receive or EOF.
+// Event.Payload points into them, or into a window of inflated bytes, and is valid
+// until the next call of Next, Receive or EOF.
 package proto

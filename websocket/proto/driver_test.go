@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/duplexhq/duplex/websocket/conformance"
+	"github.com/duplexhq/duplex/websocket/deflate"
 	"github.com/duplexhq/duplex/websocket/frame"
 	"github.com/duplexhq/duplex/websocket/proto"
 )
@@ -35,9 +36,11 @@ func peerOf(role proto.Role) conformance.Role {
 // It treats the machine as badly as it may: what it lends is overwritten as
 // soon as the machine has to be done with it.
 type driver struct {
-	m    *proto.Machine
-	role proto.Role
-	lent []byte // what is lent to the machine
+	m     *proto.Machine
+	role  proto.Role
+	limit int64
+	lent  []byte         // what is lent to the machine
+	pools *workingMemory // of a machine with compression
 
 	inside  bool // inside a message
 	message []byte
@@ -48,10 +51,24 @@ type driver struct {
 	broken  error             // a promise of the machine that did not hold
 }
 
-// drive returns a driver for a fresh machine.
-func drive(role proto.Role, limit int64) *driver {
+// drive returns a driver for a fresh machine without compression.
+func drive(role proto.Role, limit int64) *driver { return driveDeflate(role, limit, nil) }
+
+// driveCase returns a driver for a machine set up for a case.
+func driveCase(role proto.Role, c *conformance.Case) *driver {
+	return driveDeflate(role, c.MaxMessage, c.Deflate)
+}
+
+// driveDeflate returns a driver for a fresh machine with the compression that was
+// negotiated, nil for none. It compresses whatever it can.
+func driveDeflate(role proto.Role, limit int64, p *deflate.Params) *driver {
+	d := &driver{role: role, limit: limit, pools: newWorkingMemory()}
 	c := proto.Config{Role: role, MaxMessage: limit, MaskKeys: keys()}
-	return &driver{m: proto.New(c), role: role}
+	if p != nil {
+		c.Deflate = d.pools.deflate(role, *p)
+	}
+	d.m = proto.New(c)
+	return d
 }
 
 // feed lends p to the machine in chunks whose sizes next chooses, given how much
@@ -65,9 +82,12 @@ func (d *driver) feed(p []byte, next func(left int) int) {
 }
 
 // events yields what m makes of n bytes. An event needs a byte of its own, but
-// for the last byte of a header kept from before: if there are more, the machine
-// would go on for ever.
+// for the last byte of a header kept from before, and for compressed bytes, of which
+// each may inflate to a thousand: if there are more, the machine would go on for ever.
 func events(m *proto.Machine, n int) iter.Seq[proto.Event] {
+	if _, ok := m.Deflate(); ok {
+		n = n*1100 + 40_000 // and to a window that was held back
+	}
 	return func(yield func(proto.Event) bool) {
 		for range n + 1 {
 			ev := m.Next()
@@ -109,6 +129,12 @@ func (d *driver) take(ev proto.Event) {
 	case proto.Failure:
 		d.failure = ev
 	}
+	switch ev.Kind {
+	case proto.Close, proto.Failure, proto.End:
+		if d.pools.decoders.lent() > 0 {
+			d.complain("the decoder was not given back at the %v", ev.Kind)
+		}
+	}
 	var action proto.Transport
 	if d.out, action = d.m.Reply(d.out, ev); action != proto.Keep {
 		d.actions = append(d.actions, action)
@@ -125,8 +151,14 @@ func (d *driver) data(ev proto.Event) {
 	}
 	d.inside = !ev.Last
 	d.message = append(d.message, ev.Payload...)
+	if d.limit > 0 && int64(len(d.message)) > d.limit {
+		d.complain("%d bytes of a message when %d is the limit", len(d.message), d.limit)
+	}
 	if !ev.Last {
 		return
+	}
+	if d.pools.decoders.lent() > 0 {
+		d.complain("the decoder was not given back at the end of the message")
 	}
 	kind := conformance.Text
 	if ev.Opcode != frame.OpText {
@@ -164,7 +196,7 @@ func (d *driver) end() conformance.End {
 	case proto.Lost:
 		return conformance.End{State: conformance.Lost}
 	case proto.Failed:
-		e := conformance.End{State: conformance.Failed, Code: d.failure.Code}
+		e := conformance.End{State: conformance.GaveUp, Code: d.failure.Code}
 		if broken, ok := errors.AsType[*proto.ProtocolError](d.m.Ending()); ok {
 			e.Section = strings.TrimPrefix(broken.Section, "RFC 6455 ")
 		}
@@ -180,7 +212,8 @@ type sentFrame struct {
 }
 
 // parseFrames reads what a machine with this role wants written. Its frames must
-// be whole and masked as the role demands, and have no reserved bit.
+// be whole and masked as the role demands, and have no reserved bit but RSV1 where
+// compression gives it a meaning.
 func parseFrames(b []byte, sender proto.Role) (frames []sentFrame, err error) {
 	for len(b) > 0 {
 		h, n, err := frame.ParseHeader(b)
@@ -191,7 +224,9 @@ func parseFrames(b []byte, sender proto.Role) (frames []sentFrame, err error) {
 			return frames, fmt.Errorf("half a frame was sent: % x", b)
 		case h.Masked != (sender == proto.Client):
 			return frames, fmt.Errorf("a %v sent a frame with MASK %t", sender, h.Masked)
-		case h.RSV != 0 || h.Opcode.IsReserved() || h.Opcode.IsControl() && !h.Fin:
+		case h.RSV != 0 && (h.RSV != frame.RSV1 || h.Opcode != frame.OpText && h.Opcode != frame.OpBinary):
+			return frames, fmt.Errorf("sent reserved bits %+v", h)
+		case h.Opcode.IsReserved() || h.Opcode.IsControl() && !h.Fin:
 			return frames, fmt.Errorf("sent an illegal header %+v", h)
 		}
 		payload := append([]byte(nil), b[n:n+int(h.Length)]...)

@@ -15,10 +15,19 @@ type ProtocolError = frame.ProtocolError
 // limit. It is answered with 1009.
 type MessageTooBigError struct {
 	Limit int64 // bytes
+
+	// Compressed tells that the message did not inflate to more than Limit
+	// bytes, but took more than 2 × Limit + 64 KiB in its compressed form: no
+	// compressor needs that, only a peer that means no good.
+	Compressed bool
 }
 
 // Error returns a sentence that names the limit and where it is set.
 func (e *MessageTooBigError) Error() string {
+	if e.Compressed {
+		return fmt.Sprintf("websocket: compressed message takes more than %d bytes, the limit being %d%s",
+			wireLimit(e.Limit), e.Limit, optionHint)
+	}
 	return fmt.Sprintf("websocket: message larger than the limit of %d bytes%s", e.Limit, optionHint)
 }
 
@@ -111,6 +120,17 @@ func (e *CloseError) Unwrap() []error {
 // violation returns a ProtocolError whose section is one of RFC 6455.
 func violation(code frame.StatusCode, section, problem string) error {
 	return &ProtocolError{Code: code, Section: "RFC 6455 " + section, Problem: problem}
+}
+
+// notUTF8 returns what a text message is refused with.
+func notUTF8() error {
+	return violation(frame.StatusInvalidPayload, "§8.1", "text is not valid UTF-8")
+}
+
+// misplacedRSV1 returns a ProtocolError about RSV1 where permessage-deflate gives
+// it no meaning.
+func misplacedRSV1(problem string) error {
+	return &ProtocolError{Code: frame.StatusProtocolError, Section: "RFC 7692 §6", Problem: problem}
 }
 
 // failureCode returns the close code that answers err.

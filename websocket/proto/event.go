@@ -24,12 +24,14 @@ func (k Kind) String() string {
 // An Event is something the peer did.
 //
 // Payload points into the bytes lent to Receive, or into memory of the machine,
-// and is valid until the next call on the receiving half.
+// and is valid until the next call on the receiving half. Only the bytes lent to
+// Receive may be written to.
 type Event struct {
 	Kind Kind
 
 	// First and Last tell that a Data event is the first or the last piece
-	// of its message; one that is both holds the whole message.
+	// of its message; one that is both holds the whole message. The last
+	// piece of a compressed message is empty.
 	First, Last bool
 
 	// Opcode of the message: OpText or OpBinary. Set for Data.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/duplexhq/duplex/internal/assert"
 	"github.com/duplexhq/duplex/websocket/conformance"
+	"github.com/duplexhq/duplex/websocket/deflate"
 	"github.com/duplexhq/duplex/websocket/frame"
 	"github.com/duplexhq/duplex/websocket/proto"
 )
@@ -42,9 +43,10 @@ type story struct {
 	acted  []proto.Transport
 }
 
-// tell drives a machine with data and returns what it told.
-func tell(t *testing.T, role proto.Role, limit int64, data []byte, next func(int) int) story {
-	d := drive(role, limit)
+// tell drives a machine with data and returns what it told. p is its compression,
+// nil for none.
+func tell(t *testing.T, role proto.Role, limit int64, p *deflate.Params, data []byte, next func(int) int) story {
+	d := driveDeflate(role, limit, p)
 	d.feed(data, next)
 	assert.NoError(t, d.broken)
 	assert.True(t, d.m.Held() <= frame.MaxHeaderLen+frame.MaxControlPayload, "the machine keeps more than a control frame")
@@ -64,7 +66,26 @@ func tell(t *testing.T, role proto.Role, limit int64, data []byte, next func(int
 	d.eof(nil)
 	_, err := d.outcome()
 	assert.NoError(t, err)
+	assert.NoError(t, d.broken)
 	return s
+}
+
+// roleOf returns Client or Server.
+func roleOf(client bool) proto.Role {
+	if client {
+		return proto.Client
+	}
+	return proto.Server
+}
+
+// chunkingMakesNoDifference drives machines with data, whole and in chunks.
+func chunkingMakesNoDifference(t *testing.T, role proto.Role, limit int64, p *deflate.Params, data, cuts []byte) {
+	want := tell(t, role, limit, p, data, whole().next)
+	for _, next := range []func(int) int{byCuts(cuts), fixed(1).next} {
+		if got := tell(t, role, limit, p, data, next); !reflect.DeepEqual(got, want) {
+			t.Fatalf("whole:  %#v\nchunks: %#v", want, got)
+		}
+	}
 }
 
 // FuzzMachine shows that no input makes a machine panic or keep or write much,
@@ -79,16 +100,7 @@ func FuzzMachine(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, client bool, limit uint16, data, cuts []byte) {
-		role := proto.Server
-		if client {
-			role = proto.Client
-		}
-		want := tell(t, role, int64(limit), data, whole().next)
-		for _, next := range []func(int) int{byCuts(cuts), fixed(1).next} {
-			if got := tell(t, role, int64(limit), data, next); !reflect.DeepEqual(got, want) {
-				t.Fatalf("whole:  %#v\nchunks: %#v", want, got)
-			}
-		}
+		chunkingMakesNoDifference(t, roleOf(client), int64(limit), nil, data, cuts)
 	})
 }
 
@@ -109,10 +121,11 @@ type loopback struct {
 	script []byte
 }
 
-func newLoopback(t *testing.T, script []byte) *loopback {
+// newLoopback returns a loopback with compression as p says, nil for none.
+func newLoopback(t *testing.T, script []byte, p *deflate.Params) *loopback {
 	l := &loopback{t: t, script: script}
 	for i, role := range bothRoles {
-		l.ends[i] = &endpoint{driver: drive(role, 0)}
+		l.ends[i] = &endpoint{driver: driveDeflate(role, 0, p)}
 	}
 	return l
 }
@@ -157,9 +170,16 @@ func (l *loopback) run() {
 	}
 }
 
-// payload returns up to 511 bytes; text is made of code points of all lengths.
+// payload returns up to 511 bytes; text is made of code points of all lengths. With
+// compression it may be much more, and binary may be noise.
 func (l *loopback) payload(op frame.Opcode) string {
 	n, kind := int(l.next())*2, l.next()
+	if _, ok := l.ends[0].m.Deflate(); ok {
+		n *= 1 + int(kind>>2)
+		if op != frame.OpText && kind&2 != 0 {
+			return noise(n)
+		}
+	}
 	if op == frame.OpText {
 		return strings.Repeat([]string{"a", "é", "€", "😀"}[kind%4], n/4)
 	}
@@ -286,19 +306,24 @@ func FuzzLoopback(f *testing.F) {
 	f.Add([]byte("\x04\x00\x40\x01\x0e\x05\x00\x10\x01\x06\x01\x01"))
 	f.Add([]byte("\x08\xff\x61\x09\x80\x62\x0a\x80\x63\x0c\x07\x01\x0d\x09\x02\x0e\x00\x01\x50\x03"))
 	f.Fuzz(func(t *testing.T, script []byte) {
-		l := newLoopback(t, script[:min(len(script), 1024)])
+		l := newLoopback(t, script[:min(len(script), 1024)], nil)
 		l.run()
-		one, two := l.ends[0], l.ends[1]
-		assert.Equal(t, two.heard, one.said)
-		assert.Equal(t, one.heard, two.said)
-		assert.NoError(t, one.broken)
-		assert.NoError(t, two.broken)
-		assert.Equal(t, one.m.State(), two.m.State())
-		if one.m.State() == proto.Closed {
-			assert.Equal(t, one.m.Ending().Sent, two.m.Ending().Received)
-			assert.Equal(t, two.m.Ending().Sent, one.m.Ending().Received)
-		} else {
-			assert.Equal(t, one.m.State(), proto.Open)
-		}
+		l.check()
 	})
+}
+
+// check compares what was said and heard, and how it ended.
+func (l *loopback) check() {
+	t, one, two := l.t, l.ends[0], l.ends[1]
+	assert.Equal(t, two.heard, one.said)
+	assert.Equal(t, one.heard, two.said)
+	assert.NoError(t, one.broken)
+	assert.NoError(t, two.broken)
+	assert.Equal(t, one.m.State(), two.m.State())
+	if one.m.State() == proto.Closed {
+		assert.Equal(t, one.m.Ending().Sent, two.m.Ending().Received)
+		assert.Equal(t, two.m.Ending().Sent, one.m.Ending().Received)
+	} else {
+		assert.Equal(t, one.m.State(), proto.Open)
+	}
 }

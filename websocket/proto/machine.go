@@ -3,6 +3,7 @@ package proto
 import (
 	"math/rand/v2"
 
+	"github.com/duplexhq/duplex/websocket/deflate"
 	"github.com/duplexhq/duplex/websocket/frame"
 )
 
@@ -36,13 +37,44 @@ type Config struct {
 	Role Role
 
 	// MaxMessage is the largest message to accept, in bytes of payload summed
-	// over its frames. Zero or less means no limit.
+	// over its frames, after inflating. Zero or less means no limit.
 	MaxMessage int64
 
 	// MaskKeys yields the masking keys of a Client. It must be unpredictable
 	// to those who choose the payload (RFC 6455 §5.3 and §10.3), such as a
 	// rand.ChaCha8 with a random seed. A Server does not use it.
 	MaskKeys rand.Source
+
+	// Deflate, if not nil, is the permessage-deflate that was negotiated in
+	// the opening handshake. Without it a frame with RSV1 fails the connection.
+	Deflate *Deflate
+}
+
+// Deflate says how a Machine speaks permessage-deflate (RFC 7692).
+type Deflate struct {
+	// Params is what both ends agreed on.
+	Params deflate.Params
+
+	// WindowBits is the window this end compresses with, 8 to 15, and at most
+	// what Params allows it.
+	WindowBits uint8
+
+	// Threshold is the size in bytes from which messages are compressed. It
+	// is the first fragment that counts of a message in fragments.
+	Threshold int
+
+	// Encoders and Decoders yield the working memory, a *deflate.Encoder and
+	// a *deflate.Decoder. Both may be shared by any number of machines. An
+	// Encoder is held during a call, and without context takeover from the
+	// first fragment of a message to its last; a Decoder while a compressed
+	// message comes in.
+	Encoders, Decoders Pool
+}
+
+// A Pool keeps working memory for reuse. A *sync.Pool is one.
+type Pool interface {
+	Get() any
+	Put(x any)
 }
 
 // A Machine is one end of a WebSocket connection whose opening handshake is
@@ -58,6 +90,9 @@ func (m *Machine) Init(c Config) {
 	*m = Machine{
 		receiver: receiver{limit: c.MaxMessage, masked: c.Role == Server},
 		sender:   sender{role: c.Role, keys: c.MaskKeys},
+	}
+	if c.Deflate != nil {
+		m.inflater, m.deflater = c.Deflate.halves(c.Role)
 	}
 }
 

@@ -84,7 +84,7 @@ func TestConformance(t *testing.T) {
 				n := len(c.AppendWire(nil, peerOf(role), 0))
 				for i, cut := range chunkings(n, r) {
 					wire := c.AppendWire(nil, peerOf(role), uint32(i)*0x3D21FA37)
-					d := drive(role, c.MaxMessage)
+					d := driveCase(role, &c)
 					d.feed(wire, cut.next)
 					if err := judge(&c, d); err != nil {
 						t.Fatalf("%s, seed %d: %v", cut.name, source, err)
@@ -103,7 +103,7 @@ func TestConformanceWhileClosing(t *testing.T) {
 			t.Run(role.String()+"/"+c.Name, func(t *testing.T) {
 				c.Answers = nil
 				for _, cut := range []chunking{whole(), fixed(5)} {
-					d := drive(role, c.MaxMessage)
+					d := driveCase(role, &c)
 					_, err := d.m.AppendClose(nil, frame.StatusGoingAway, "bye")
 					assert.NoError(t, err)
 					d.feed(c.AppendWire(nil, peerOf(role), 99), cut.next)
@@ -131,7 +131,7 @@ func judgeActions(c *conformance.Case, d *driver) error {
 	switch {
 	case c.Ends.State == conformance.Closed && d.role == proto.Client:
 		want = append(want, proto.AwaitEnd)
-	case c.Ends.State == conformance.Closed || c.Ends.State == conformance.Failed:
+	case c.Ends.State == conformance.Closed || c.Ends.State == conformance.GaveUp:
 		want = append(want, proto.Shut)
 	}
 	if c.EOF {
@@ -161,7 +161,7 @@ func judgeEnding(c *conformance.Case, m *proto.Machine) error {
 		return fmt.Errorf("Received is %v", e.Received)
 	case e.Received != nil && (e.Received.Code != c.Ends.Code || e.ReceivedFirst != closed):
 		return fmt.Errorf("Received is %v, first %t", e.Received, e.ReceivedFirst)
-	case (e.Cause != nil) != (c.Ends.State == conformance.Failed):
+	case (e.Cause != nil) != (c.Ends.State == conformance.GaveUp):
 		return fmt.Errorf("Cause is %v", e.Cause)
 	}
 	return nil
@@ -184,10 +184,10 @@ func TestJudgeNotices(t *testing.T) {
 			if other.Ends.State == c.Ends.State || c.EOF && other.Ends.State == conformance.Open {
 				continue // the end of the transport makes Open the same as Lost
 			}
-			d := drive(proto.Server, other.MaxMessage)
+			d := driveCase(proto.Server, &other)
 			d.feed(other.AppendWire(nil, conformance.Client, 7), whole().next)
 			assert.True(t, judge(&c, d) != nil, other.Name+" passes for "+name)
-			if other.Ends.State == conformance.Closed || other.Ends.State == conformance.Failed {
+			if other.Ends.State == conformance.Closed || other.Ends.State == conformance.GaveUp {
 				assert.True(t, judgeActions(&c, d) != nil || c.Ends.State != conformance.Lost, other.Name+" acts like "+name)
 				assert.True(t, judgeEnding(&c, d.m) != nil, other.Name+" ends like "+name)
 			}

@@ -23,6 +23,10 @@ type receiver struct {
 	nctl    uint8        // bytes in control
 	hdr     [frame.MaxHeaderLen]byte
 	text    frame.UTF8
+
+	compressed bool      // the message under way is
+	inflater   *inflater // nil if compression was not negotiated
+
 	control *[frame.MaxControlPayload]byte // payload of a control frame that came in pieces
 }
 
@@ -32,11 +36,11 @@ type receiver struct {
 func (r *receiver) Receive(b []byte) { r.in = b }
 
 // Need returns how many bytes of payload the current frame of a message still
-// lacks: 0 between frames and within control frames. A driver may read up to so
-// many straight into the place where the message is to stand; Next then returns
-// them as they came, in one Data event, or a Failure.
+// lacks: 0 between frames, within control frames and in a compressed message. A
+// driver may read up to so many straight into the place where the message is to
+// stand; Next then returns them as they came, in one Data event, or a Failure.
 func (r *receiver) Need() int64 {
-	if !r.inFrame || r.done || r.op.IsControl() {
+	if !r.inFrame || r.done || r.compressed || r.op.IsControl() {
 		return 0
 	}
 	return max(0, r.remain-int64(len(r.in)))
@@ -50,9 +54,11 @@ func (r *receiver) Buffered() int { return len(r.in) }
 func (r *receiver) AtBoundary() bool { return !r.inFrame && r.nhdr == 0 && len(r.in) == 0 }
 
 // EOF returns the event that the transport ended: err says why, nil if the peer
-// simply closed it. Bytes that were lent and not parsed are dropped.
+// simply closed it. Bytes that were lent and not parsed are dropped. It gives the
+// working memory of compression back to its pool, so a driver that gives up should
+// call it as well, if nobody reads a piece of a message any more.
 func (r *receiver) EOF(err error) Event {
-	r.in, r.done = nil, true
+	r.stop()
 	return Event{Kind: End, Err: err}
 }
 
@@ -73,7 +79,14 @@ func (r *receiver) Next() Event {
 		if r.op.IsControl() {
 			return r.controlFrame()
 		}
-		if ev, ok := r.data(); ok {
+		var ev Event
+		var ok bool
+		if r.compressed {
+			ev, ok = r.inflate()
+		} else {
+			ev, ok = r.data()
+		}
+		if ok {
 			return ev
 		}
 	}
@@ -121,12 +134,22 @@ func (r *receiver) begin(h frame.Header) error {
 	}
 	if h.Opcode != frame.OpContinuation {
 		r.message, r.size, r.empty, r.started = h.Opcode, 0, 0, false
+		r.compressed = h.RSV != 0
 		r.text.Reset()
+		if r.compressed {
+			r.inflater.wire = 0
+		}
 	}
-	if r.limit > 0 && h.Length > r.limit-r.size {
+	switch {
+	case r.compressed: // its size is not known before it is inflated
+		if !r.inflater.admit(h.Length, r.limit) {
+			return &MessageTooBigError{Limit: r.limit, Compressed: true}
+		}
+	case r.limit > 0 && h.Length > r.limit-r.size:
 		return &MessageTooBigError{Limit: r.limit}
+	default:
+		r.size += h.Length
 	}
-	r.size += h.Length
 	switch {
 	case h.Length > 0 || h.Fin:
 		r.empty = 0
@@ -138,15 +161,20 @@ func (r *receiver) begin(h frame.Header) error {
 	return nil
 }
 
-// check holds h against the rules of RFC 6455 §5.1, §5.2, §5.4 and §5.5.
+// check holds h against the rules of RFC 6455 §5.1, §5.2, §5.4 and §5.5, and of
+// RFC 7692 §6.
 func (r *receiver) check(h frame.Header) error {
 	switch {
 	case h.RSV&(frame.RSV2|frame.RSV3) != 0:
 		return violation(frame.StatusProtocolError, "§5.2", "RSV2 or RSV3 set")
-	case h.RSV != 0:
+	case h.RSV != 0 && r.inflater == nil:
 		return violation(frame.StatusProtocolError, "§5.2", "RSV1 set, but no extension was negotiated")
+	case h.RSV != 0 && h.Opcode == frame.OpContinuation:
+		return misplacedRSV1("RSV1 set in a frame that is not the first of its message")
 	case h.Opcode.IsReserved():
 		return violation(frame.StatusProtocolError, "§5.2", h.Opcode.String())
+	case h.RSV != 0 && h.Opcode.IsControl():
+		return misplacedRSV1("RSV1 set in a control frame, which is never compressed")
 	case r.masked && !h.Masked:
 		return violation(frame.StatusProtocolError, "§5.1", "frame from a client is not masked")
 	case !r.masked && h.Masked:
@@ -175,7 +203,7 @@ func (r *receiver) data() (Event, bool) {
 	last := r.remain == 0 && r.fin
 	if r.message == frame.OpText {
 		if !r.text.Write(p) || last && !r.text.Complete() {
-			return r.fail(violation(frame.StatusInvalidPayload, "§8.1", "text is not valid UTF-8")), true
+			return r.fail(notUTF8()), true
 		}
 	}
 	r.inFrame = r.remain > 0
@@ -227,12 +255,21 @@ func (r *receiver) controlFrame() Event {
 	if err != nil {
 		return r.fail(err)
 	}
-	r.done, r.in = true, nil
+	r.stop()
 	return Event{Kind: Close, Code: code, Payload: reason}
 }
 
 // fail ends the receiving half because of err.
 func (r *receiver) fail(err error) Event {
-	r.done, r.in = true, nil
+	r.stop()
 	return Event{Kind: Failure, Code: failureCode(err), Err: err}
+}
+
+// stop makes this half ignore what still comes.
+func (r *receiver) stop() {
+	r.done, r.in = true, nil
+	if r.inflater != nil {
+		r.inflater.release()
+		r.inflater.window = nil
+	}
 }

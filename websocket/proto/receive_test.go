@@ -258,7 +258,7 @@ func TestWritingAllocatesNothing(t *testing.T) {
 			out, _ = m.AppendPing(out, p[:100])
 			out, _ = m.AppendFragment(out, frame.OpText, p, true)
 			out, _ = m.AppendPong(out, p[:100])
-			out, _ = m.AppendEncoded(out, p)
+			out, _ = m.AppendEncoded(out, p, nil)
 		}), 0)
 		assert.True(t, len(out) > 5*len(p), "nothing was written")
 	})

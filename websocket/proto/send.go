@@ -38,13 +38,16 @@ type sender struct {
 	text    frame.UTF8
 	role    Role
 	state   State
+
+	deflater *deflater // nil if compression was not negotiated
 }
 
 // State returns where the connection stands.
 func (s *sender) State() State { return s.state }
 
-// AppendMessage appends a whole message in one frame to dst. The payload is
-// copied; p is not changed.
+// AppendMessage appends a whole message in one frame to dst: compressed if that
+// was negotiated, p is not below the threshold, and it makes p smaller. The payload
+// is copied; p is not changed.
 func (s *sender) AppendMessage(dst []byte, op frame.Opcode, p []byte) ([]byte, error) {
 	if err := s.mayBegin(op); err != nil {
 		return dst, err
@@ -52,15 +55,29 @@ func (s *sender) AppendMessage(dst []byte, op frame.Opcode, p []byte) ([]byte, e
 	if op == frame.OpText && !frame.ValidUTF8(p) {
 		return dst, ErrNotUTF8
 	}
+	if s.DeflateBits(len(p)) > 0 {
+		var ok bool
+		if dst, ok = s.appendSmaller(dst, op, p, true); ok {
+			return dst, nil
+		}
+	}
 	return s.appendFrame(dst, op, true, p), nil
 }
 
-// AppendEncoded appends a frame that holds a whole message and was encoded before,
-// by another machine of the same role. Only a Server's frames can be shared so: a
-// Client must mask each frame with a key of its own.
-func (s *sender) AppendEncoded(dst, encoded []byte) ([]byte, error) {
+// AppendEncoded appends a frame that holds the whole message p and was encoded
+// before, by another machine of the same role. Only a Server's frames can be shared
+// so: a Client must mask each frame with a key of its own.
+//
+// The frame may be compressed, if that was negotiated, without context takeover and
+// with a window of at most DeflateBits. With context takeover this end then takes
+// note of p, which is in the peer's window now. Of a large frame it is enough to
+// append the beginning, if the rest is written behind it.
+func (s *sender) AppendEncoded(dst, encoded, p []byte) ([]byte, error) {
 	if err := s.mayBegin(frame.OpBinary); err != nil {
 		return dst, err
+	}
+	if s.deflater != nil && isCompressed(encoded) {
+		s.deflater.learn(p)
 	}
 	return append(dst, encoded...), nil
 }
@@ -68,7 +85,8 @@ func (s *sender) AppendEncoded(dst, encoded []byte) ([]byte, error) {
 // AppendHeader appends the header of a frame that holds a whole message of n
 // bytes, for a payload that is written on its own. The n bytes that follow must
 // be XORed with the key on a client ([frame.Mask]), and go out as they are on a
-// server, where the key is 0. The caller has checked that text is UTF-8.
+// server, where the key is 0. Such a message is never compressed. The caller has
+// checked that text is UTF-8.
 func (s *sender) AppendHeader(dst []byte, op frame.Opcode, n int) (_ []byte, key uint32, err error) {
 	if err := s.mayBegin(op); err != nil {
 		return dst, 0, err
@@ -80,6 +98,9 @@ func (s *sender) AppendHeader(dst []byte, op frame.Opcode, n int) (_ []byte, key
 // AppendFragment appends one frame of a fragmented message to dst: op is the
 // opcode of the message in every call, fin is true in the last. Control frames
 // may be appended in between, other messages may not.
+//
+// The message is compressed if its first fragment is one that AppendMessage would
+// compress. Every fragment can then be inflated as soon as it has come.
 func (s *sender) AppendFragment(dst []byte, op frame.Opcode, p []byte, fin bool) ([]byte, error) {
 	first := s.message == 0
 	switch {
@@ -101,11 +122,20 @@ func (s *sender) AppendFragment(dst []byte, op frame.Opcode, p []byte, fin bool)
 		}
 	}
 	s.message = op
-	if !first {
-		op = frame.OpContinuation
-	}
 	if fin {
 		s.message = 0
+	}
+	switch {
+	case first && s.DeflateBits(len(p)) > 0:
+		var ok bool
+		if dst, ok = s.appendSmaller(dst, op, p, fin); ok {
+			return dst, nil
+		}
+	case first:
+	case s.deflater != nil && s.deflater.active:
+		return s.appendMore(dst, p, fin), nil
+	default:
+		op = frame.OpContinuation
 	}
 	return s.appendFrame(dst, op, fin, p), nil
 }

@@ -71,7 +71,7 @@ func header(op frame.Opcode, n int) appending {
 
 func encoded(p string) appending {
 	return appending{"encoded", func(m *proto.Machine, dst []byte) ([]byte, error) {
-		return m.AppendEncoded(dst, []byte(p))
+		return m.AppendEncoded(dst, []byte(p), nil)
 	}}
 }
 
@@ -289,7 +289,7 @@ func TestAppendEncoded(t *testing.T) {
 	first, second := machine(proto.Server), machine(proto.Server)
 	shared, err := first.AppendMessage(nil, frame.OpText, []byte("for all"))
 	assert.NoError(t, err)
-	out, err := second.AppendEncoded([]byte{0x82, 0}, shared)
+	out, err := second.AppendEncoded([]byte{0x82, 0}, shared, nil)
 	assert.NoError(t, err)
 	frames := sent(t, proto.Server, out)
 	assert.Equal(t, len(frames), 2)

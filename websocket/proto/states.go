@@ -107,6 +107,9 @@ var transitions = [...][4]transition{
 func (s *sender) move(in input) (t transition, action Transport) {
 	t = transitions[s.state][in]
 	s.state = t.next
+	if s.deflater != nil && s.state != Open {
+		s.deflater.release()
+	}
 	if s.role == Client {
 		return t, t.client
 	}

@@ -23,6 +23,8 @@ const largest = 32 << 20
 //
 //	/echo?id=ID               sends every message back; speaks Protocols
 //	/plain                    the same, without subprotocols
+//	/deflate?window=N&alone=A the same, compressed: N bits of window for the page, without
+//	                          context takeover if A is not empty
 //	/close?code=C&reason=R    closes with C and R as soon as it is open, or without a code
 //	/hello?code=C&reason=R    sends "one", "two" and the bytes 3 and 4, and then does that
 //	/drop                     waits for a message and drops the connection
@@ -46,6 +48,13 @@ func Handler() http.Handler {
 		}).ServeHTTP(w, r)
 	})
 	mux.Handle("/plain", serve(nil, echo))
+	mux.HandleFunc("/deflate", func(w http.ResponseWriter, r *http.Request) {
+		window, _ := strconv.Atoi(r.URL.Query().Get("window"))
+		alone := r.URL.Query().Get("alone") != ""
+		o := options(nil)
+		o.Compression = &websocket.Compression{PeerWindowBits: window, NoContextTakeover: alone, PeerNoContextTakeover: alone}
+		websocket.Handler(echo, o).ServeHTTP(w, r)
+	})
 	mux.HandleFunc("/close", func(w http.ResponseWriter, r *http.Request) {
 		serve(nil, closer(r)).ServeHTTP(w, r)
 	})
@@ -72,11 +81,15 @@ func Handler() http.Handler {
 }
 
 func serve(protocols []string, f func(context.Context, *websocket.Conn) error) http.Handler {
-	return websocket.Handler(f, &websocket.AcceptOptions{
+	return websocket.Handler(f, options(protocols))
+}
+
+func options(protocols []string) *websocket.AcceptOptions {
+	return &websocket.AcceptOptions{
 		Subprotocols: protocols,
 		Origins:      []string{"*", "null"},
 		MaxMessage:   largest,
-	})
+	}
 }
 
 // echo sends back what comes and returns how the connection ended.

@@ -67,3 +67,12 @@ func TestEnds(t *testing.T) {
 		}
 	}
 }
+
+func TestDeflate(t *testing.T) {
+	url := serve(t)
+	c, _, err := websocket.Dial(t.Context(), url+"/deflate?window=10&alone=yes", &websocket.DialOptions{Compression: &websocket.Compression{}})
+	assert.NoError(t, err)
+	defer c.CloseNow()
+	assert.Equal(t, c.Extensions(), "permessage-deflate; server_no_context_takeover; client_no_context_takeover; client_max_window_bits=10")
+	assert.Equal(t, dial(t, url+"/deflate").Extensions(), "")
+}
