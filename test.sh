@@ -256,7 +256,7 @@ fuzz_one() {
 	attempt "$2"
 }
 
-attempt() { run go test -run '^$' -fuzz "^$1\$" -fuzztime "${FUZZTIME:-3s}" .; }
+attempt() { run go test -run '^$' -fuzz "^$1\$" -fuzztime "${FUZZTIME:-3s}" -fuzzminimizetime 5x .; }
 
 bench() { step 'each benchmark once' each_module go test -run '^$' -bench . -benchtime 1x ./...; }
 

@@ -76,14 +76,19 @@ func TestCompressedConversation(t *testing.T) {
 			assert.Equal(t, n, messages)
 		}
 	}
-	overAll(t, &websocket.AcceptOptions{MaxQueue: 1 << 30}, func(t *testing.T, a, b *websocket.Conn) {
-		var wg sync.WaitGroup
-		for _, c := range []*websocket.Conn{a, b} {
-			wg.Go(func() { talk(t, c) })
-			wg.Go(func() { listen(t, c) })
+	for _, tr := range transports {
+		for _, z := range compressions[1:] {
+			t.Run(tr.name+z.name, func(t *testing.T) {
+				a, b := tr.pair(t, &websocket.AcceptOptions{MaxQueue: 1 << 30, Compression: z.option})
+				var wg sync.WaitGroup
+				for _, c := range []*websocket.Conn{a, b} {
+					wg.Go(func() { talk(t, c) })
+					wg.Go(func() { listen(t, c) })
+				}
+				wg.Wait()
+			})
 		}
-		wg.Wait()
-	})
+	}
 }
 
 // ordered returns a message that says who wrote it and as which of its messages.

@@ -44,9 +44,9 @@ func (e *Encoder) Fresh(bits uint8) *History {
 
 // Append compresses p, a fragment of a message, appends it to dst and remembers
 // p in h. What it appends ends in a sync flush, an empty stored block, of which
-// the last fragment leaves off the 4 bytes 00 00 ff ff (RFC 7692 §7.2.1). So
-// an empty last fragment is the byte 00. The fragments of a message and the
-// messages of a History have to be sent in the order in which they were
+// the last fragment leaves off the 4 bytes that all flushes end in (RFC 7692
+// §7.2.1). So an empty last fragment is the byte 00. The fragments of a message
+// and the messages of a History have to be sent in the order in which they were
 // compressed.
 //
 // No distance in it is larger than the window of h. It does not keep p or dst,

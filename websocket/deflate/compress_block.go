@@ -145,9 +145,9 @@ func (b *block) count(src []byte, sequences []sequence) {
 		}
 		// As in bitWriter.compressed: up to 3 remain and no branch counts them.
 		p = p[:3]
-		lit[p[0]] += uint16(uint(0-n) >> 63)
-		lit[p[1]] += uint16(uint(1-n) >> 63)
-		lit[p[2]] += uint16(uint(2-n) >> 63)
+		lit[p[0]] += uint16(uint64(0-n) >> 63)
+		lit[p[1]] += uint16(uint64(1-n) >> 63)
+		lit[p[2]] += uint16(uint64(2-n) >> 63)
 
 		length, distance := lengthSymbol(s), distanceSymbol(s)
 		lit[firstLength+length]++
@@ -188,7 +188,9 @@ func (b *block) makeCodes() {
 }
 
 // dynamicBits estimates how many bits a dynamic block takes, without making
-// it: the entropy and what headers were seen to take at least.
+// it: the entropy, and about what headers of so many codes were seen to take.
+// Making a code only to find that it does not pay would cost small messages half
+// of their time.
 func (b *block) dynamicBits() int {
 	entropy := 0
 	for _, list := range [2][]tally{b.lit, b.dist} {
@@ -199,7 +201,7 @@ func (b *block) dynamicBits() int {
 		}
 		entropy += nLog(sum)
 	}
-	return 150 + 3*(len(b.lit)+len(b.dist)) + entropy/logUnit + b.extra
+	return 100 + 4*(len(b.lit)+len(b.dist)) + entropy/logUnit + b.extra
 }
 
 const logUnit = 64
@@ -214,7 +216,7 @@ func makeNLogs() (t [256]uint32) {
 	return t
 }
 
-// nLog returns n log₂ n, in units of 1/logUnit, to 8 digits of n.
+// nLog returns n log₂ n, in units of 1/logUnit, to 8 binary digits of n.
 func nLog(n uint32) int {
 	if n < 256 {
 		return int(nLogs[n])

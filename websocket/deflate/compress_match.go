@@ -14,7 +14,8 @@ const (
 
 	// After 1<<patience bytes without a match one is left out, after twice as many
 	// two, and so on: what does not compress is got over with fast.
-	patience = 6
+	patience    = 6
+	mostSkipped = 63
 
 	// Every so many bytes of a match are entered into the table, too, and fewer
 	// of one that is long.
@@ -26,7 +27,7 @@ const (
 const maxSequences = 4096
 
 // A sequence is some literals and a match after them: bytes that were there
-// before. That of a block's end has no match.
+// before. The literals at the end of a block are in none.
 type sequence struct {
 	literals uint16
 	length   uint16 // of the match, hashed to longestMatch
@@ -42,11 +43,11 @@ func slot(v, size uint64) uint {
 }
 
 // search returns the first place in buf from i to limit that begins a match,
-// and how far back the match is; 0 if there is none.
-func (h *History) search(i, limit int) (at, distance int) {
+// and how far back the match is; 0 if there is none. Literals before it go back
+// to anchor.
+func (h *History) search(i, anchor, limit int) (at, distance int) {
 	buf, table, base, window := h.buf, h.table, h.base, h.window()
 	size := uint64(len(table))
-	from := i
 	for i <= limit {
 		v := load64(buf, i)
 		s := slot(v, size)
@@ -56,7 +57,7 @@ func (h *History) search(i, limit int) (at, distance int) {
 		if same5(load64(buf, max(i-d, 0)), v) && uint(d-1) < uint(min(window, i)) {
 			return i, d
 		}
-		i += 1 + (i-from)>>patience
+		i += 1 + min((i-anchor)>>patience, mostSkipped)
 	}
 	return i, 0
 }
@@ -110,7 +111,7 @@ func (e *Encoder) parse(h *History, i, limit int) int {
 	anchor, sequences := e.anchor, e.sequences
 	for len(sequences) < maxSequences {
 		var d int
-		if i, d = h.search(i, limit); d == 0 {
+		if i, d = h.search(i, anchor, limit); d == 0 {
 			break
 		}
 		n := matchLength(buf, i, d, len(buf))

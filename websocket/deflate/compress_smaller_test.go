@@ -19,7 +19,7 @@ func TestAppendSmallerDecides(t *testing.T) {
 		{name: "nothing", p: nil, last: true, ok: false},
 		{name: "one byte", p: []byte("a"), last: true, ok: false},
 		{name: "Hello is not smaller", p: []byte("Hello"), last: true, ok: false},
-		{name: "Hello often is", p: []byte("Hello Hello Hello Hello"), last: true, ok: true},
+		{name: "Hello often is", p: bytes.Repeat([]byte("Hello "), 4), last: true, ok: true},
 		{name: "a run of 9", p: []byte("aaaaaaaaa"), last: true, ok: true},
 		{name: "smaller but for the flush", p: []byte("aaaaaaaaa"), last: false, ok: false},
 		{name: "text", p: c.text(200), last: true, ok: true},

@@ -83,10 +83,7 @@ func TestAppendTiny(t *testing.T) {
 
 func TestAppendShapes(t *testing.T) {
 	c := newCorpus(1)
-	every := make([]byte, 256)
-	for i := range every {
-		every[i] = byte(i)
-	}
+	every := everyByte()
 	shapes := []struct {
 		name string
 		p    []byte

@@ -121,13 +121,13 @@ func (d *Decoder) Next(src []byte) (out, rest []byte, err error) {
 	return nil, nil, d.err
 }
 
-// End takes the end of the message: it inflates the bytes 00 00 ff ff that the
+// End takes the end of the message: it inflates the bytes 0000ffff that the
 // sender has left off (RFC 7692 §7.2.2). It is to be called until done; out is
 // as in Next, and seldom anything. Errors are those of Next, and the message
 // must not end inside a block. After done, d has let go of the window and waits
 // for the next Begin.
 //
-// Two payloads are taken that would not inflate with 00 00 ff ff behind them:
+// Two payloads are taken that would not inflate with 0000ffff behind them:
 //   - One that ends with a block that says it is the last (BFINAL), without the
 //     byte 00 that RFC 7692 §7.2.3.4 adds to it. The data has ended by the rules
 //     of RFC 1951, and inflaters that stop there, such as zlib, take it, too.

@@ -148,7 +148,7 @@ func TestBreachesAreTold(t *testing.T) {
 	assert.Equal(t, errCut.Error(), "websocket: compressed message ends inside a block (RFC 7692 §7.2.2)")
 }
 
-// TestMessagesThatEndInsideABlock: 00 00 ff ff is taken for the rest of that
+// TestMessagesThatEndInsideABlock: 0000ffff is taken for the rest of that
 // block, which may be wrong in its own way.
 func TestMessagesThatEndInsideABlock(t *testing.T) {
 	d := NewDecoder()
@@ -156,17 +156,17 @@ func TestMessagesThatEndInsideABlock(t *testing.T) {
 		name, payload string
 		want          *frame.ProtocolError
 	}{
-		{"in a literal", "f2 48 cd c9", errCut},
-		{"before the end of the block", "f2 48 cd c9 c9 07", errCut},
-		{"before the end of a final block", "f3 48 cd c9 c9", errBlockType},
+		{"in a literal", "f248cdc9", errCut},
+		{"before the end of the block", "f248cdc9c907", errCut},
+		{"before the end of a final block", "f348cdc9c9", errBlockType},
 		{"in the header of a dynamic block", "04", errPreCode},
-		{"in the length of a stored block", "00 05", errStoredLength},
-		{"before the length of a stored block, again", "00 00 00 ff ff", errCut},
-		{"before the bytes of a stored block", "00 05 00 fa ff", errCut},
-		{"in the bytes of a stored block", "00 06 00 f9 ff 48", errCut},
-		{"in the bytes of a final stored block", "01 06 00 f9 ff 48", errCut},
-		{"behind a sync flush that was not taken off", "f2 48 cd c9 c9 07 00 00 00 ff ff", errCut},
-		{"behind a final block that is followed by two bytes 00", "03 00 00 00", errStoredLength},
+		{"in the length of a stored block", "0005", errStoredLength},
+		{"before the length of a stored block, again", "000000ffff", errCut},
+		{"before the bytes of a stored block", "000500faff", errCut},
+		{"in the bytes of a stored block", "000600f9ff48", errCut},
+		{"in the bytes of a final stored block", "010600f9ff48", errCut},
+		{"behind a sync flush that was not taken off", "f248cdc9c907000000ffff", errCut},
+		{"behind a final block that is followed by two bytes 00", "03000000", errStoredLength},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, pieces := range cuts(fromHex(t, c.payload)) {
@@ -176,7 +176,7 @@ func TestMessagesThatEndInsideABlock(t *testing.T) {
 		})
 	}
 
-	// The end of the block is 14 bits 1, behind which two bits of ff ff are left.
+	// The end of the block is 14 bits 1, behind which two bits of 0000ffff are left.
 	block := dynamicBlock{lit: chain(257, 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 256), dist: make([]uint8, 1)}
 	block.lit['n'] = 14
 	_, err := inflateWhole(d, d.Fresh(15), new(bitStream).dynamicHeader(0, block).align().b)

@@ -31,7 +31,7 @@ func inflateByOther(payload []byte, limit int) (message []byte, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	// If 00 00 ff ff ends a block, it does not matter which one follows. Else
+	// If 0000ffff ends a block, it does not matter which one follows. Else
 	// what follows was taken for something else.
 	b, ok := inflateToEnd(payload, "\x00\x00\xff\xff\x03\x00", limit)
 	return a, ok && bytes.Equal(a, b)

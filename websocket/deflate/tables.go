@@ -7,15 +7,15 @@ import "math/bits"
 // is a symbol, repeated for all values of the bits behind a shorter code, or
 // says where the second level is for codes that are longer.
 //
-// An entry holds all that decoding needs:
+// An entry holds all that decoding needs, in these bits:
 //
-//	bits  0–5    how many bits of input it uses up: the whole code and its extra bits
-//	bits  8–11   how many of these are the code; in a link, how many bits index the second level
-//	bit   13     the end of the block
-//	bit   14     a link to the second level
-//	bit   15     not a literal, length or distance: one of the two above or no symbol at all
-//	bits 16–30   the literal, the base of the length or distance, or the link's target
-//	bit   31     a literal
+//	 0–5    how many bits of input it uses up: the whole code and its extra bits
+//	 8–11   how many of these are the code; in a link, how many bits index the second level
+//	13      the end of the block
+//	14      a link to the second level
+//	15      not a literal, length or distance: one of the two above or no symbol at all
+//	16–30   the literal, the base of the length or distance, or the link's target
+//	31      a literal
 const (
 	entryEnd     = 1 << 13
 	entryLink    = 1 << 14
