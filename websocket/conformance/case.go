@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/duplexhq/duplex/websocket/deflate"
 	"github.com/duplexhq/duplex/websocket/frame"
 )
 
@@ -11,7 +12,8 @@ import (
 // and what must follow from it. Cases are data and are not to be changed.
 type Case struct {
 	// Name begins with the section of RFC 6455 that sets the rule, as in
-	// "§5.5 ping between two fragments". No two cases have the same.
+	// "§5.5 ping between two fragments", or with that of another standard, as
+	// in "RFC 7692 §6 RSV1 on ping". No two cases have the same.
 	Name string
 
 	// Level tells how binding the rule is.
@@ -20,6 +22,9 @@ type Case struct {
 	// MaxMessage is the largest message the endpoint is set up to accept, in
 	// bytes of payload. 0 means that it has no limit.
 	MaxMessage int64
+
+	// Deflate, if not nil, is the compression that was negotiated.
+	Deflate *deflate.Params
 
 	// Sends is what the peer sends, in order.
 	Sends []Piece
@@ -42,15 +47,31 @@ type Case struct {
 // A Level is how binding a rule is (RFC 2119).
 type Level uint8
 
-// The levels. A rule that RFC 6455 does not set, but leaves to the prudence of
-// an implementation, counts as Should.
+// The levels. A rule of a Case that RFC 6455 does not set, but leaves to the
+// prudence of an implementation, counts as Should.
 const (
 	Must Level = iota
 	Should
+	May // the standard leaves it open; told for information
 )
 
-// String returns "MUST" or "SHOULD".
-func (l Level) String() string { return [...]string{"MUST", "SHOULD"}[l] }
+var levelNames = [...]string{"MUST", "SHOULD", "MAY"}
+
+// String returns "MUST", "SHOULD" or "MAY".
+func (l Level) String() string { return levelNames[l] }
+
+// MarshalText returns what String returns; in JSON a Level is that string.
+func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (l *Level) UnmarshalText(b []byte) error {
+	i := slices.Index(levelNames[:], string(b))
+	if i < 0 {
+		return fmt.Errorf("websocket: conformance: no level %q", b)
+	}
+	*l = Level(i)
+	return nil
+}
 
 // A Role is a side of the connection.
 type Role uint8
@@ -115,7 +136,7 @@ type State uint8
 const (
 	Open   State = iota // messages may go on
 	Closed              // the closing handshake is complete
-	Failed              // the endpoint gave up because of what the peer sent
+	GaveUp              // the endpoint gave up because of what the peer sent
 	Lost                // the transport ended without a closing handshake
 )
 
@@ -127,11 +148,12 @@ type End struct {
 	State State
 
 	// Code is the status in the peer's close frame if Closed (1005 if it is
-	// empty), and the one in the endpoint's close frame if Failed.
+	// empty), and the one in the endpoint's close frame if GaveUp.
 	Code frame.StatusCode
 
-	// Section is the rule of RFC 6455 the peer broke, as in "§5.2". It is
-	// empty unless Failed, and if a limit was broken and not a rule.
+	// Section is the rule the peer broke, as in "§5.2" of RFC 6455, or as in
+	// "RFC 1951 §3.2.4". It is empty unless GaveUp, and if a limit was broken
+	// and not a rule.
 	Section string
 }
 
@@ -156,6 +178,7 @@ func Cases() []Case {
 		utf8Cases(),
 		closingCases(),
 		limitCases(),
+		deflateCases(),
 	)
 }
 

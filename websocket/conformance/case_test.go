@@ -16,13 +16,13 @@ import (
 func TestTable(t *testing.T) {
 	cases := Cases()
 	assert.True(t, len(cases) >= 300, "the table has shrunk below 300 cases")
-	section := regexp.MustCompile(`^§\d+(\.\d+)+ \S`)
+	section := regexp.MustCompile(`^(RFC \d+ )?§\d+(\.\d+)* \S`)
 	names, wires := map[string]bool{}, map[string]string{}
 	for _, c := range cases {
 		assert.True(t, section.MatchString(c.Name), c.Name+": does not begin with a section")
 		assert.True(t, !names[c.Name], c.Name+": there are two of this name")
 		names[c.Name] = true
-		key := fmt.Sprintf("%d %t %x %x", c.MaxMessage, c.EOF, c.AppendWire(nil, Client, 1), c.AppendWire(nil, Server, 0))
+		key := fmt.Sprintf("%d %t %v %x %x", c.MaxMessage, c.EOF, c.Deflate, c.AppendWire(nil, Client, 1), c.AppendWire(nil, Server, 0))
 		if other, ok := wires[key]; ok {
 			t.Errorf("%s: sends the same bytes as %s", c.Name, other)
 		}
@@ -36,14 +36,14 @@ func TestCasesAreConsistent(t *testing.T) {
 	for _, c := range Cases() {
 		t.Run(c.Name, func(t *testing.T) {
 			want := pongs(c.Sees)
-			if c.Ends.State == Closed || c.Ends.State == Failed {
+			if c.Ends.State == Closed || c.Ends.State == GaveUp {
 				want = append(want, Answer{Opcode: frame.OpClose, Code: c.Ends.Code})
 			}
 			assert.Equal(t, c.Answers, want)
-			assert.Equal(t, c.Ends.State == Lost, c.EOF && !slices.Contains([]State{Closed, Failed}, c.Ends.State))
+			assert.Equal(t, c.Ends.State == Lost, c.EOF && !slices.Contains([]State{Closed, GaveUp}, c.Ends.State))
 			named := c.Ends.Section != ""
-			assert.Equal(t, named, c.Ends.State == Failed && c.Ends.Code != frame.StatusMessageTooBig)
-			if c.Ends.State == Failed {
+			assert.Equal(t, named, c.Ends.State == GaveUp && c.Ends.Code != frame.StatusMessageTooBig)
+			if c.Ends.State == GaveUp {
 				assert.True(t, c.Ends.Code.Sendable(), "fails with a code that cannot be sent")
 			}
 			for _, e := range c.Sees {
@@ -103,7 +103,7 @@ func TestStrings(t *testing.T) {
 		{End{}, "open"},
 		{End{State: Lost}, "lost"},
 		{End{State: Closed, Code: 4000}, "closed with 4000"},
-		{End{State: Failed, Code: 1002, Section: "§5.2"}, "failed with 1002 protocol error (§5.2)"},
+		{End{State: GaveUp, Code: 1002, Section: "§5.2"}, "failed with 1002 protocol error (§5.2)"},
 	} {
 		assert.Equal(t, test.got.String(), test.want)
 	}

@@ -15,6 +15,7 @@ func utf8Cases() []Case {
 		nonCharacterCases(),
 		invalidCases(),
 		unfinishedCases(),
+		leadCases(),
 		prefixCases(),
 		splitCases(),
 		anyBinaryCases(),
@@ -66,12 +67,19 @@ func invalidUTF8() []sequence {
 		{"a lone continuation byte 80", "", "\x80"},
 		{"a lone continuation byte BF", "", "\xbf"},
 		{"two lone continuation bytes", "", "\x80\xbf"},
+		{"all continuation bytes in a row", "", allContinuations},
 		{"a continuation byte too many", "\xc2\xa9", "\xa9"},
 		{"the byte C0", "", "\xc0"},
 		{"the byte C1", "", "\xc1"},
 		{"the byte F5", "", "\xf5"},
+		{"the byte F6", "", "\xf6"},
+		{"the byte F7", "", "\xf7"},
 		{"the byte F8", "", "\xf8"},
+		{"the byte F9", "", "\xf9"},
+		{"the byte FA", "", "\xfa"},
+		{"the byte FB", "", "\xfb"},
 		{"the byte FC", "", "\xfc"},
+		{"the byte FD", "", "\xfd"},
 		{"the byte FE", "", "\xfe"},
 		{"the byte FF", "", "\xff"},
 		{"the bytes FE and FF twice each", "", "\xfe\xfe\xff\xff"},
@@ -90,24 +98,43 @@ func invalidUTF8() []sequence {
 		{"U+007F in two bytes", "", "\xc1\xbf"},
 		{"U+07FF in three bytes", "\xe0", "\x9f\xbf"},
 		{"U+FFFF in four bytes", "\xf0", "\x8f\xbf\xbf"},
+		{"U+1FFFFF in five bytes", "", "\xf8\x87\xbf\xbf\xbf"},
+		{"U+3FFFFFF in six bytes", "", "\xfc\x83\xbf\xbf\xbf\xbf"},
 		{"NUL in two bytes", "", "\xc0\x80"},
 		{"NUL in three bytes", "\xe0", "\x80\x80"},
 		{"NUL in four bytes", "\xf0", "\x80\x80\x80"},
+		{"NUL in five bytes", "", "\xf8\x80\x80\x80\x80"},
+		{"NUL in six bytes", "", "\xfc\x80\x80\x80\x80\x80"},
 		{"the surrogate U+D800", "\xed", "\xa0\x80"},
 		{"the surrogate U+DB7F", "\xed", "\xad\xbf"},
 		{"the surrogate U+DB80", "\xed", "\xae\x80"},
 		{"the surrogate U+DBFF", "\xed", "\xaf\xbf"},
 		{"the surrogate U+DC00", "\xed", "\xb0\x80"},
+		{"the surrogate U+DF80", "\xed", "\xbe\x80"},
 		{"the surrogate U+DFFF", "\xed", "\xbf\xbf"},
 		{"the surrogates of U+10000", "\xed", "\xa0\x80\xed\xb0\x80"},
+		{"the surrogates of U+103FF", "\xed", "\xa0\x80\xed\xbf\xbf"},
+		{"the surrogates of U+EFC00", "\xed", "\xad\xbf\xed\xb0\x80"},
+		{"the surrogates of U+EFFFF", "\xed", "\xad\xbf\xed\xbf\xbf"},
+		{"the surrogates of U+F0000", "\xed", "\xae\x80\xed\xb0\x80"},
+		{"the surrogates of U+F03FF", "\xed", "\xae\x80\xed\xbf\xbf"},
+		{"the surrogates of U+10FC00", "\xed", "\xaf\xbf\xed\xb0\x80"},
 		{"the surrogates of U+10FFFF", "\xed", "\xaf\xbf\xed\xbf\xbf"},
 		{"U+110000", "\xf4", "\x90\x80\x80"},
 		{"U+13FFFF", "\xf4", "\xbf\xbf\xbf"},
 		{"U+1FFFFF", "", "\xf7\xbf\xbf\xbf"},
 		{"U+200000 in five bytes", "", "\xf8\x88\x80\x80\x80"},
+		{"U+3FFFFFF in five bytes", "", "\xfb\xbf\xbf\xbf\xbf"},
+		{"U+4000000 in six bytes", "", "\xfc\x84\x80\x80\x80\x80"},
 		{"U+7FFFFFFF in six bytes", "", "\xfd\xbf\xbf\xbf\xbf\xbf"},
 	}
 }
+
+// allContinuations are the 64 bytes that never begin a code point.
+const allContinuations = "\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f" +
+	"\x90\x91\x92\x93\x94\x95\x96\x97\x98\x99\x9a\x9b\x9c\x9d\x9e\x9f" +
+	"\xa0\xa1\xa2\xa3\xa4\xa5\xa6\xa7\xa8\xa9\xaa\xab\xac\xad\xae\xaf" +
+	"\xb0\xb1\xb2\xb3\xb4\xb5\xb6\xb7\xb8\xb9\xba\xbb\xbc\xbd\xbe\xbf"
 
 // unfinishedUTF8 are sequences that need more bytes.
 func unfinishedUTF8() []sequence {
@@ -202,6 +229,31 @@ func unfinishedCases() (cases []Case) {
 		)
 	}
 	return cases
+}
+
+// leadCases have each byte that can begin a code point of several bytes, with a
+// space in place of the next.
+func leadCases() (cases []Case) {
+	var row strings.Builder
+	for lead := 0xC2; lead <= 0xF4; lead++ {
+		s := string([]byte{byte(lead), ' '})
+		row.WriteString(s)
+		cases = append(cases, garbles(fmt.Sprintf("§8.1 text has the lead byte %X and a space", lead), sends(text(s))))
+	}
+	var unfinished strings.Builder
+	for _, s := range unfinishedUTF8() {
+		unfinished.WriteString(s.good)
+	}
+	const surrogate = greek + "\xed\xa0\x80edited"
+	return append(cases,
+		garbles("§8.1 text has all lead bytes, each with a space", sends(text(row.String()))),
+		garbles("§8.1 text has code points in a row that lack their last bytes", sends(text(unfinished.String()))),
+		garbles("§8.1 text has a Greek word, a surrogate and letters", sends(text(surrogate))),
+		garbles("§8.1 text has a Greek word, a surrogate and letters, a byte to a frame", inFragments(frame.OpText, surrogate, 1)),
+		garbles("§8.1 text has a Greek word and a byte FF, a byte to a frame", inFragments(frame.OpText, greek+"\xff", 1)),
+		garbles("§8.1 text has U+110000 in its second of three fragments",
+			sends(text(greek).more(), cont("\xf4\x90\x80\x80").more(), cont("edited"))),
+	)
 }
 
 // greek is the word kosme with five letters of two or three bytes, of Markus

@@ -10,8 +10,8 @@ import (
 	"github.com/duplexhq/duplex/websocket/frame"
 )
 
-// exampleKey is 37 fa 21 3d, the masking key of the examples in RFC 6455 §5.7.
-const exampleKey = 0x3D21FA37
+// exampleMask is 37 fa 21 3d, the masking key of the examples in RFC 6455 §5.7.
+const exampleMask = 0x3D21FA37
 
 // TestExamplesByteForByte compares the cases of RFC 6455 §5.7 with the bytes
 // printed there. It prints each example for one role only.
@@ -39,10 +39,10 @@ func TestExamplesByteForByte(t *testing.T) {
 		assert.True(t, ok, c.Name+": its bytes are not given here")
 		delete(examples, c.Name)
 		if want := example.fromServer; want != "" {
-			assert.Equal(t, hex.EncodeToString(c.AppendWire(nil, Server, exampleKey)), want)
+			assert.Equal(t, hex.EncodeToString(c.AppendWire(nil, Server, exampleMask)), want)
 		}
 		if want := example.fromClient; want != "" {
-			assert.Equal(t, hex.EncodeToString(c.AppendWire(nil, Client, exampleKey)), want)
+			assert.Equal(t, hex.EncodeToString(c.AppendWire(nil, Client, exampleMask)), want)
 		}
 	}
 	assert.Equal(t, len(examples), 0)

@@ -56,7 +56,7 @@ func fails(name string, code frame.StatusCode, section string, sent []Piece, see
 	return Case{
 		Name: name, Sends: sent, Sees: sees,
 		Answers: append(pongs(sees), Answer{Opcode: frame.OpClose, Code: code}),
-		Ends:    End{State: Failed, Code: code, Section: section},
+		Ends:    End{State: GaveUp, Code: code, Section: section},
 	}
 }
 
