@@ -135,7 +135,8 @@ func (c *Conn) finish(ev proto.Event) error {
 	c.mu.Unlock()
 	c.reading.watch.drop(c.conn)
 	c.reading.release()
-	if action != proto.Drop {
+	switch {
+	case action != proto.Drop:
 		if err := c.flushGoodbye(); err != nil {
 			c.mu.Lock()
 			if !c.ended { // afterwards others may have e already
@@ -144,6 +145,10 @@ func (c *Conn) finish(ev proto.Event) error {
 			c.mu.Unlock()
 			action = proto.Drop
 		}
+	case ev.Err == nil && (c.Queued() == 0 || c.flushGoodbye() == nil):
+		// Maybe only the peer's direction has ended, and it waits for what it
+		// asked for before, such as a pong, or for the goodbye of TLS.
+		action = proto.AwaitEnd
 	}
 	if action == proto.Drop {
 		c.end()

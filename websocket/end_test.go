@@ -116,6 +116,24 @@ func TestPeerVanishes(t *testing.T) {
 	}
 }
 
+// TestAnswersAreNotLostInAHalfClose: who has ended his direction still hears the
+// answers to what he sent before.
+func TestAnswersAreNotLostInAHalfClose(t *testing.T) {
+	bothRoles(t, nil, func(t *testing.T, c *websocket.Conn, s *wstest.Script) {
+		read := reading(t.Context(), c)
+		for i := range 3 {
+			s.SendPing([]byte{byte(i)})
+		}
+		s.CloseWrite()
+		for i := range 3 {
+			s.ExpectPong([]byte{byte(i)})
+		}
+		e := ending(t, read())
+		assert.True(t, e.Received == nil && e.Sent == nil && e.Cause == nil, fmt.Sprint(e))
+		s.ExpectEOF()
+	})
+}
+
 // TestEndInTheMiddleOfEverything has both ends use all there is to use, and one of
 // them end the connection in some way. All calls return, with an error.
 func TestEndInTheMiddleOfEverything(t *testing.T) {

@@ -18,6 +18,9 @@ type Request struct {
 	Method string
 	// ProtoMajor and ProtoMinor are the two numbers of the HTTP version.
 	ProtoMajor, ProtoMinor int
+	// Target is the request target as it stands in the request line, or "" if it is
+	// not known and need not be checked.
+	Target string
 	// Host is the Host header, or the host of an absolute request target, which
 	// takes precedence over the header (RFC 9112 §3.2.2).
 	Host string
@@ -73,6 +76,9 @@ func Check(r *Request, p *Policy) (Accepted, error) {
 	if err := checkUpgrade(r); err != nil {
 		return Accepted{}, err
 	}
+	if err := checkTarget(r.Target); err != nil {
+		return Accepted{}, err
+	}
 	key, err := checkKey(r)
 	if err != nil {
 		return Accepted{}, err
@@ -120,6 +126,20 @@ func checkUpgrade(r *Request) error {
 			"Connection does not list Upgrade; see whether a proxy in between removes it")
 	}
 	return nil
+}
+
+// checkTarget checks item 1 of §4.2.1: that a resource is asked for, by its path or by
+// its whole URL (RFC 9112 §3.2). A fragment never goes over the wire (RFC 6455 §3).
+func checkTarget(target string) error {
+	switch {
+	case strings.Contains(target, "#"):
+		return refuse(statusBadRequest, "RFC 6455 §3", "the request target %s has a fragment", quote(target))
+	case target == "" || strings.HasPrefix(target, "/") || strings.Contains(target, "://"):
+		return nil
+	default:
+		return refuse(statusBadRequest, "RFC 9112 §3.2",
+			"the request target %s is neither a path nor a URL", quote(target))
+	}
 }
 
 // checkKey checks items 2, 5 and 6 of §4.2.1 and that there is no body.

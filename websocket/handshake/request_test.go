@@ -63,6 +63,8 @@ func TestCheckAccepts(t *testing.T) {
 			Accepted{Key: sampleKey, Offers: []Extension{
 				{"permessage-deflate", []Param{{Name: "client_max_window_bits"}}}, {Name: "x"},
 			}}},
+		{"a path", func(r *Request) { r.Target = "/a%23b?c=*" }, Accepted{Key: sampleKey}},
+		{"an absolute target", func(r *Request) { r.Target = "http://example.com/a" }, Accepted{Key: sampleKey}},
 		{"headers that are not ours", set("X-Anything", "\x00"), Accepted{Key: sampleKey}},
 	}
 	policy := &Policy{Subprotocols: []string{"v2", "v1"}, Origins: []string{"https://app.example"}}
@@ -111,6 +113,10 @@ var badRequests = []struct {
 	{"version 13.0", set("Sec-Websocket-Version", "13.0"), 426, "RFC 6455 §4.4", "use 13"},
 	{"a list of versions", set("Sec-Websocket-Version", "13, 8"), 426, "RFC 6455 §4.4", "use 13"},
 	{"version twice", set("Sec-Websocket-Version", "13", "13"), 426, "RFC 6455 §11.3.5", "sent 2 times"},
+	{"target *", func(r *Request) { r.Target = "*" }, 400, "RFC 9112 §3.2", `"*" is neither a path nor a URL`},
+	{"target of CONNECT", func(r *Request) { r.Target = "example.com:80" }, 400, "RFC 9112 §3.2", "neither a path nor a URL"},
+	{"target with a fragment", func(r *Request) { r.Target = "/a?b#c" }, 400, "RFC 6455 §3", "has a fragment"},
+	{"absolute target with a fragment", func(r *Request) { r.Target = "http://a/#" }, 400, "RFC 6455 §3", "has a fragment"},
 	{"body", func(r *Request) { r.HasBody = true }, 400, "RFC 9110 §9.3.1", "body"},
 	{"key missing", set("Sec-Websocket-Key"), 400, "RFC 6455 §4.2.1", "Sec-WebSocket-Key is missing"},
 	{"key twice", set("Sec-Websocket-Key", sampleKey, sampleKey), 400, "RFC 6455 §11.3.1", "sent 2 times"},
@@ -260,12 +266,12 @@ func request(t testing.TB, b []byte) *Request {
 // answer.
 func FuzzCheck(f *testing.F) {
 	const good = "Upgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: " + sampleKey
-	f.Add("GET", 1, 1, "example.com", good, false, false, "chat", "*")
-	f.Add("GET", 1, 1, "example.com", good+"\nOrigin: https://example.com\nSec-WebSocket-Protocol: a, chat", false, true, "chat", "null")
-	f.Add("GET", 1, 1, "[::1]:80", good+"\nOrigin: null\nSec-WebSocket-Extensions: a; b=\"c\"", false, false, "", "null")
-	f.Add("POST", 2, 0, "", "", true, false, "", "")
-	f.Fuzz(func(t *testing.T, method string, major, minor int, host, header string, body, secure bool, sub, pattern string) {
-		r := &Request{method, major, minor, host, make(map[string][]string), body, secure}
+	f.Add("GET", 1, 1, "/chat", "example.com", good, false, false, "chat", "*")
+	f.Add("GET", 1, 1, "http://example.com/", "example.com", good+"\nOrigin: https://example.com\nSec-WebSocket-Protocol: a, chat", false, true, "chat", "null")
+	f.Add("GET", 1, 1, "", "[::1]:80", good+"\nOrigin: null\nSec-WebSocket-Extensions: a; b=\"c\"", false, false, "", "null")
+	f.Add("POST", 2, 0, "*", "", "", true, false, "", "")
+	f.Fuzz(func(t *testing.T, method string, major, minor int, target, host, header string, body, secure bool, sub, pattern string) {
+		r := &Request{method, major, minor, target, host, make(map[string][]string), body, secure}
 		for line := range strings.SplitSeq(header, "\n") {
 			name, value, _ := strings.Cut(line, ": ")
 			r.Header[canonical(name)] = append(r.Header[canonical(name)], value)
@@ -278,7 +284,7 @@ func FuzzCheck(f *testing.F) {
 			assert.True(t, slices.Contains([]int{400, 403, 405, 426, 505}, err.(*Error).Status), "an undocumented status")
 			return
 		}
-		assert.True(t, method == "GET" && major == 1 && minor > 0 && host != "" && !body, "accepted a bad request")
+		assert.True(t, method == "GET" && major == 1 && minor > 0 && target != "*" && host != "" && !body, "accepted a bad request")
 		_, err = AppendResponse(nil, a, nil)
 		assert.NoError(t, err)
 	})
