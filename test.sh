@@ -12,9 +12,10 @@ help() {
 Usage: ./test.sh [part ...]
 
 Without arguments everything is checked: set-up, format, vet, lint, other
-platforms, modules, tests with the race detector, a short run of each fuzz
-target, one round of each benchmark. The first failure stops the run, shows the
-command that failed and what it printed, and the exit status is not zero.
+platforms, modules, tests with the race detector, conformance, a short run of
+each fuzz target, one round of each benchmark. The first failure stops the run,
+shows the command that failed and what it printed, and the exit status is not
+zero.
 
 Parts, in the order in which they run:
   setup      install what the tests need: a C compiler, Chromium, Node.js and
@@ -26,6 +27,8 @@ Parts, in the order in which they run:
   platforms  build and vet for Windows, vet for macOS, vet for js/wasm
   modules    go mod verify and tidy; the library builds without the workspace
   test       go test -race -shuffle=on, in each module
+  conformance  the whole conformance suite against our server and client, without
+             the race detector, which lets the tests leave out what takes long
   fuzz       each fuzz target for FUZZTIME (3s), found by its name
   bench      each benchmark once, to see that it runs
   quick      format, vet and test; installs nothing, so the end-to-end tests
@@ -226,6 +229,17 @@ tests() {
 	done
 }
 
+conformance() { step_shown 'conformance of our server and client' check_conformance; }
+
+check_conformance() {
+	local log=$tmp/conformance
+	if ! run go test -count=1 -v -run '^TestPublishedSuite$' ./websocket >"$log" 2>&1; then
+		cat "$log"
+		return 1
+	fi
+	sed -n 's/^.*_test.go:[0-9]*: \(.* tests, .*\)$/     \1/p' "$log"
+}
+
 # title DIR names a folder in a heading.
 title() { [ "$1" = . ] && echo 'the library' || echo "${1#./}"; }
 
@@ -271,6 +285,7 @@ all() {
 	platforms
 	modules
 	tests
+	conformance
 	fuzz
 	bench
 }
@@ -293,7 +308,7 @@ root=$PWD
 for part in "$@"; do
 	case $part in
 	-h | --help | help) help && exit ;;
-	setup | format | vet | lint | platforms | modules | test | fuzz | bench | quick | all) ;;
+	setup | format | vet | lint | platforms | modules | test | conformance | fuzz | bench | quick | all) ;;
 	*) echo "test.sh: there is no part $part; see ./test.sh --help" >&2 && exit 2 ;;
 	esac
 done
