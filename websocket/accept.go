@@ -33,7 +33,7 @@ import (
 // the request ends with the handler, so do not read with it in that case.
 func Accept(w http.ResponseWriter, r *http.Request, o *AcceptOptions) (*Conn, error) {
 	if o == nil {
-		o = &AcceptOptions{}
+		o = &acceptDefaults
 	}
 	c, err := accept(w, r, o)
 	if err != nil && o.Trace != nil && o.Trace.Refused != nil {
@@ -42,43 +42,71 @@ func Accept(w http.ResponseWriter, r *http.Request, o *AcceptOptions) (*Conn, er
 	return c, err
 }
 
+// acceptDefaults are the options of those who name none.
+var acceptDefaults AcceptOptions
+
+// accept keeps its frame small, and those below it gone before the next: a connection
+// may live on in the goroutine of its handler, with all the stack that this takes.
 func accept(w http.ResponseWriter, r *http.Request, o *AcceptOptions) (*Conn, error) {
-	accepted, err := handshake.Check(&handshake.Request{
-		Method:     r.Method,
-		ProtoMajor: r.ProtoMajor,
-		ProtoMinor: r.ProtoMinor,
-		Host:       r.Host,
-		Header:     r.Header,
-		HasBody:    r.ContentLength != 0,
-		Secure:     r.TLS != nil,
-	}, &handshake.Policy{Subprotocols: o.Subprotocols, Origins: o.Origins})
-	if err != nil {
-		return nil, refuse(w, err)
+	var h acceptance
+	err := h.check(r, o)
+	if err == nil {
+		err = h.respond(o)
 	}
-	compression, err := o.Compression.accept(&accepted)
 	if err != nil {
 		return nil, refuse(w, err)
 	}
 	if o.Registry.enter() != nil {
 		return nil, refuse(w, &HandshakeError{Status: http.StatusServiceUnavailable, Problem: "server is shutting down"})
 	}
-	answer, err := handshake.AppendResponse(nil, accepted, o.Header)
-	if err != nil {
-		o.Registry.settle(nil)
-		return nil, refuse(w, err)
-	}
 	conn, early, err := hijack(w)
 	if err != nil {
 		o.Registry.settle(nil)
 		return nil, err
 	}
+	return h.open(conn, early, o)
+}
+
+// An acceptance is the opening of one connection.
+type acceptance struct {
+	accepted    handshake.Accepted
+	compression *proto.Deflate
+	answer      []byte
+}
+
+// check checks the request and settles what both ends agree on.
+func (h *acceptance) check(r *http.Request, o *AcceptOptions) (err error) {
+	h.accepted, err = handshake.Check(&handshake.Request{
+		Method:     r.Method,
+		ProtoMajor: r.ProtoMajor,
+		ProtoMinor: r.ProtoMinor,
+		Target:     r.RequestURI,
+		Host:       r.Host,
+		Header:     r.Header,
+		HasBody:    r.ContentLength != 0,
+		Secure:     r.TLS != nil,
+	}, &handshake.Policy{Subprotocols: o.Subprotocols, Origins: o.Origins})
+	if err == nil {
+		h.compression, err = o.Compression.accept(&h.accepted)
+	}
+	return err
+}
+
+// respond makes the answer.
+func (h *acceptance) respond(o *AcceptOptions) (err error) {
+	h.answer, err = handshake.AppendResponse(nil, h.accepted, o.Header)
+	return err
+}
+
+// open sends the answer and begins the life of the connection.
+func (h *acceptance) open(conn net.Conn, early []byte, o *AcceptOptions) (*Conn, error) {
 	// Whoever finds the connection in the registry may write to it at once, so
 	// that a client that has its answer misses no broadcast; as we are the
 	// flusher of the outbox until the answer is out, that waits.
-	c := newConn(conn, proto.Server, o.settings(), accepted.Subprotocol, compression, early)
+	c := newConn(conn, proto.Server, o.settings(), h.accepted.Subprotocol, h.compression, early)
 	c.out.flushing = true
 	o.Registry.settle(c)
-	if err := writeAnswer(conn, answer, c.settings.writeTimeout); err != nil {
+	if err := writeAnswer(conn, h.answer, c.settings.writeTimeout); err != nil {
 		_ = c.fail(err, nil)
 		c.passOn()
 		return nil, fmt.Errorf("websocket: handshake: %w", err)

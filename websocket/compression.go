@@ -20,9 +20,9 @@ const DefaultThreshold = 128
 // whatever is set here, both kinds may come in.
 //
 // Compression takes time, many times what the rest of sending a message does, and
-// with context takeover memory for each connection: with the defaults up to 20 KB
-// for what is sent and 32 KB for what is received. Without takeover a connection
-// that is silent needs nothing more than one without compression, but small
+// with context takeover memory for each connection: with the defaults up to 19 KB
+// for what is sent and 33 KB for what is received. Without takeover a connection
+// that is silent keeps nothing but a stack that has grown by 2 KB, but small
 // messages hardly shrink, as each is compressed by itself.
 //
 // Compression also gives secrets away. Where a secret and text of an attacker are
@@ -31,8 +31,9 @@ const DefaultThreshold = 128
 // secret he has guessed, through TLS as well (RFC 7692 §8). Do not switch it on for
 // connections that carry both, or keep them apart by NoContextTakeover.
 type Compression struct {
-	// Threshold is the size in bytes from which messages are compressed, before
-	// compression. Default 128; negative: all are.
+	// Threshold is the size in bytes, before compression, from which messages
+	// are compressed. Of a message of Writer its first 16 KiB count. Default
+	// 128; negative: all are compressed.
 	Threshold int
 
 	// WindowBits sets how far back a message refers to what was sent before:

@@ -21,10 +21,6 @@ var update = flag.Bool("update", false, "write the results into CONFORMANCE.md")
 // notStrict says why a test does not simply pass. The keys are regular expressions
 // on "role area/name".
 var notStrict = map[string]string{
-	`server opening/RFC 9112 §3\.2 target that is (an asterisk|a path that ends in a fragment)`: "net/http gives such targets to the handler, " +
-		"which has chosen to be a WebSocket: it is the router's to refuse them.",
-	`framing/§7\.1\.5 end (after a ping|between fragments after a ping)|transport/§7\.1\.5 half-closed behind a ping`: "The other end has ended its " +
-		"direction of the transport without a close frame. To us the connection is lost then, and nothing is sent over it any more.",
 	`client extension/RFC 7692 §7\.1\.2\.2 answer with client_max_window_bits, which was not offered`: "Our client always offers it, as browsers do.",
 }
 
@@ -86,7 +82,9 @@ func (s standing) tallies(role string, key func(*conformance.Result) string) map
 func row(cells ...string) string { return "| " + strings.Join(cells, " | ") + " |\n" }
 
 // header returns the head of a table.
-func header(cells ...string) string { return row(cells...) + strings.Repeat("|---", len(cells)) + "|\n" }
+func header(cells ...string) string {
+	return row(cells...) + strings.Repeat("|---", len(cells)) + "|\n"
+}
 
 // count returns a number, or a dash for none.
 func count(n int) string {

@@ -142,12 +142,15 @@ var compressions = []struct {
 	{" without takeover", &websocket.Compression{Threshold: -1, NoContextTakeover: true, PeerNoContextTakeover: true}},
 }
 
-// overAll runs f over every transport, with and without compression, with the server
-// as a and the client as b and the other way round. o may be nil.
+// overAll runs f over every transport, with the server as a and the client as b and
+// the other way round, and over TCP and TLS with compression too. o may be nil.
 func overAll(t *testing.T, o *websocket.AcceptOptions, f func(t *testing.T, a, b *websocket.Conn)) {
 	t.Helper()
 	for _, tr := range transports {
 		for _, z := range compressions {
+			if z.option != nil && tr.name != "TCP" && tr.name != "TLS" {
+				continue
+			}
 			var options websocket.AcceptOptions
 			if o != nil {
 				options = *o

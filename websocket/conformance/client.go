@@ -33,17 +33,21 @@ func CheckClients(ctx context.Context, l net.Listener, o *Options) (*Report, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	h := newHost(ctx, l, o, tests)
-	h.gone = func(err error) { cancel(err) }
+	h := newHost(ctx, cancel, l, o, tests)
 	go h.serve()
 	select {
 	case <-h.allDone:
-		h.linger(ctx)
+		h.linger()
 	case <-ctx.Done():
 	}
-	_ = l.Close()
+	return h.end()
+}
+
+// end closes the listener and returns the report.
+func (h *host) end() (*Report, error) {
+	_ = h.l.Close()
 	h.wg.Wait()
-	return h.run.end(ctx)
+	return h.run.end(h.ctx)
 }
 
 // A host gives each client that connects the next test.
@@ -54,9 +58,9 @@ type host struct {
 	tests   []Test
 	run     *run
 	wg      sync.WaitGroup
-	slots   chan struct{} // one for each test that may run
-	allDone chan struct{} // closed when all tests are done
-	gone    func(error)   // told that clients stay away
+	slots   chan struct{}           // one for each test that may run
+	allDone chan struct{}           // closed when all tests are done
+	gone    context.CancelCauseFunc // of ctx; told when clients stay away
 
 	mu       sync.Mutex
 	next     int    // the next test
@@ -70,12 +74,12 @@ type host struct {
 	absent   *time.Timer
 }
 
-func newHost(ctx context.Context, l net.Listener, o *Options, tests []Test) *host {
+func newHost(ctx context.Context, gone context.CancelCauseFunc, l net.Listener, o *Options, tests []Test) *host {
 	if o.TLS != nil {
 		l = tls.NewListener(spyListener{l}, o.TLS)
 	}
 	return &host{
-		ctx: ctx, l: l, o: o, tests: tests,
+		ctx: ctx, gone: gone, l: l, o: o, tests: tests,
 		run:   newRun("client", l.Addr().String(), o, tests),
 		slots: make(chan struct{}, o.Parallel), allDone: make(chan struct{}), farewell: make(chan struct{}, 1),
 	}
@@ -174,7 +178,7 @@ func (h *host) release(i int) {
 		close(h.allDone)
 		return
 	}
-	if h.running == 0 && h.gone != nil {
+	if h.running == 0 {
 		h.absent = time.AfterFunc(idle*h.o.Timeout, h.vanished)
 	}
 }
@@ -191,7 +195,7 @@ func (h *host) vanished() {
 }
 
 // linger waits for the clients to hear that all is done, for a moment.
-func (h *host) linger(ctx context.Context) {
+func (h *host) linger() {
 	late := time.After(h.o.Timeout)
 	for {
 		h.mu.Lock()
@@ -204,10 +208,18 @@ func (h *host) linger(ctx context.Context) {
 		case <-h.farewell:
 		case <-late:
 			return
-		case <-ctx.Done():
+		case <-h.ctx.Done():
 			return
 		}
 	}
+}
+
+// standing returns how many connections were made for tests, and whether there are
+// tests left.
+func (h *host) standing() (met int, more bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.next + h.ended, h.next < len(h.tests)
 }
 
 // readGreeting returns what a client sends first: the head of a request, and what
@@ -248,7 +260,8 @@ func say(conn net.Conn, timeout time.Duration, status, text string) {
 // page explains to a person what to do. The address is the one the person used.
 func (h *host) page(greeting []byte) string {
 	addr := h.l.Addr().String()
-	if _, fields, err := splitHead(string(greeting[:bytes.Index(greeting, []byte("\r\n\r\n"))])); err == nil && isHost(fields.Get("Host")) {
+	head, _, _ := bytes.Cut(greeting, []byte("\r\n\r\n"))
+	if _, fields, err := splitHead(string(head)); err == nil && isHost(fields.Get("Host")) {
 		addr = fields.Get("Host")
 	}
 	h.mu.Lock()

@@ -102,7 +102,7 @@ func TestDeflateTakesAnyParameters(t *testing.T) {
 		for _, role := range []string{"server", "client"} {
 			t.Run(fmt.Sprintf("%s %+v", role, c), func(t *testing.T) {
 				b := breed{compression: &c}
-				r, err := b.check(t, role, &Options{Run: `^deflate/(RFC 7692 §(7\.1\.1 without|7\.1\.2 window|7\.2\.2)|.* messages of 5000 bytes)`})
+				r, err := b.check(t, role, &Options{Timeout: 5 * time.Second, Run: `^deflate/(RFC 7692 §(7\.1\.1 without|7\.1\.2 window|7\.2\.2)|.* messages of 5000 bytes)`})
 				assert.NoError(t, err)
 				for i := range r.Results {
 					res := &r.Results[i]
@@ -118,7 +118,7 @@ func TestDeflateTakesAnyParameters(t *testing.T) {
 func TestRefusalsAreJudgedByWhatIsKnown(t *testing.T) {
 	verdicts := func(b breed, o Options) map[string]Verdict {
 		o.Run = `^limits/§5\.2 binary`
-		o.Timeout = 500 * time.Millisecond
+		o.Timeout = time.Second
 		r, err := b.check(t, "server", &o)
 		assert.NoError(t, err)
 		m := map[string]Verdict{}

@@ -34,10 +34,10 @@ type traffic struct {
 }
 
 // volume is how many bytes of messages a test of traffic sends, give or take.
-const volume = 256 << 10
+const volume = 128 << 10
 
 // count returns how many messages are sent.
-func (t *traffic) count() int { return min(max(volume/max(t.size, 1), 4), 80) }
+func (t *traffic) count() int { return min(max(volume/max(t.size, 1), 4), 40) }
 
 // String says what is sent.
 func (t traffic) String() string {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -136,9 +137,9 @@ func drawFrame(b *strings.Builder, data []byte) (rest []byte) {
 	if h.length < uint64(len(payload)) {
 		payload, rest = payload[:h.length], payload[h.length:]
 	}
-	clear := append([]byte(nil), payload...)
-	frame.Mask(clear, h.key)
-	fmt.Fprintf(b, "%s%s\n", h.words(len(payload)), h.text(clear))
+	plain := slices.Clone(payload)
+	frame.Mask(plain, h.key)
+	fmt.Fprintf(b, "%s%s\n", h.words(len(payload)), h.text(plain))
 	cells := h.cells(data)
 	if len(payload) > 0 {
 		cells = append(cells, [2]string{drawBytes(payload, drawnHex), "payload"})

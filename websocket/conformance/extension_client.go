@@ -194,7 +194,7 @@ func badAnswerTests() (tests []Test) {
 	bad("RFC 7692 §6 answer with permessage-deflate twice, with other parameters", Must, twice,
 		offer(deflate.Name+"; server_no_context_takeover, "+deflate.Name+"; client_no_context_takeover"))
 	bad("§11.3.2 answer with permessage-deflate in two fields", Should, "The answer must not have Sec-WebSocket-Extensions more than once.",
-		offer(deflate.Name), offer(deflate.Name))
+		addAll("Sec-WebSocket-Extensions", []string{deflate.Name, deflate.Name}))
 	bad("§4.1 answer with permessage-deflate and an extension that was not offered", Must,
 		"A client must fail the connection if the answer has an extension that it did not offer.", offer(deflate.Name+", x-unoffered"))
 	return tests

@@ -31,7 +31,6 @@ func newMutantZip(m *mutant, params deflate.Params) *mutantZip {
 	bits, _ := z.side(m.role)
 	z.sent = deflate.NewHistory(bits)
 	z.came = deflate.NewWindow(z.reach())
-	z.writer, _ = flate.NewWriter(&z.written, 6)
 	return z
 }
 
@@ -89,7 +88,10 @@ func (z *mutantZip) deflate(p []byte) ([]byte, byte) {
 // write compresses with a window of 15 bits.
 func (z *mutantZip) write(p []byte, fresh bool) []byte {
 	z.written.Reset()
-	if fresh {
+	switch {
+	case z.writer == nil:
+		z.writer, _ = flate.NewWriter(&z.written, 6)
+	case fresh:
 		z.writer.Reset(&z.written)
 	}
 	_, _ = z.writer.Write(p)

@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"io"
 	"log"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -90,9 +91,7 @@ func (b *breed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}, &handshake.Policy{Subprotocols: b.subprotocols})
 	if err != nil {
 		e := err.(*handshake.Error)
-		for name, values := range e.Header {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), e.Header)
 		http.Error(w, e.Error(), e.Status)
 		return
 	}
@@ -233,7 +232,7 @@ func (b *breed) readAnswer(r *bufio.Reader, o *handshake.Offer) (handshake.Agree
 		}
 	}
 	resp, err := http.ReadResponse(r, &http.Request{Method: http.MethodGet})
-	for n := 0; err == nil && resp.StatusCode < 200 && resp.StatusCode != 101 && (n < 20 || b.is("takes an answer without end")); n++ {
+	for n := 0; err == nil && resp.StatusCode < 200 && resp.StatusCode != http.StatusSwitchingProtocols && (n < 20 || b.is("takes an answer without end")); n++ {
 		resp, err = http.ReadResponse(r, &http.Request{Method: http.MethodGet})
 	}
 	if err != nil {

@@ -23,7 +23,6 @@ type mutant struct {
 	limit int // of messages, 0 for none
 
 	in      []byte
-	early   error // what came after in
 	inside  bool
 	op      frame.Opcode
 	message []byte

@@ -36,11 +36,11 @@ type peer struct {
 
 // A way is how a peer gets its connection.
 type way struct {
-	dial     func(context.Context) (net.Conn, error)                      // server tests, and the accepted one in client tests
-	dialTLS  func(ctx context.Context, min, max uint16) (net.Conn, error) // server tests over TLS: with one of these versions
-	host     string                                                       // for the Host header
-	target   string                                                       // for the request line
-	greeting []byte                                                       // client tests: what was read from the connection already
+	dial     func(context.Context) (net.Conn, error)                            // server tests, and the accepted one in client tests
+	dialTLS  func(ctx context.Context, oldest, newest uint16) (net.Conn, error) // server tests over TLS: with one of these versions
+	host     string                                                             // for the Host header
+	target   string                                                             // for the request line
+	greeting []byte                                                             // client tests: what was read from the connection already
 	secure   bool
 }
 

@@ -150,11 +150,10 @@ func (p *peer) digest() {
 func (p *peer) checkHeader(h frame.Header) {
 	x := &p.exchange
 	const section = "(RFC 6455 §5.2)"
-	switch who := p.endpoint(); {
-	case p.role == Client:
-		p.must(!h.Masked, "%s sent a masked frame (RFC 6455 §5.1)", who)
-	default:
-		p.must(h.Masked, "%s sent a frame that is not masked (RFC 6455 §5.1)", who)
+	if p.role == Client {
+		p.must(!h.Masked, "%s sent a masked frame (RFC 6455 §5.1)", p.endpoint())
+	} else {
+		p.must(h.Masked, "%s sent a frame that is not masked (RFC 6455 §5.1)", p.endpoint())
 	}
 	p.must(!h.Opcode.IsReserved(), "%s sent the reserved opcode %d %s", p.endpoint(), h.Opcode, section)
 	p.must(h.RSV&(frame.RSV2|frame.RSV3) == 0, "%s set RSV2 or RSV3 %s", p.endpoint(), section)

@@ -69,11 +69,12 @@ func (r *Report) OK() bool { return r.Count(Failed) == 0 }
 
 // String returns the counts in a line.
 func (r *Report) String() string {
-	s := fmt.Sprintf("%s %s: %d tests", r.Role, r.Endpoint, len(r.Results))
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: %d tests", r.Role, r.Endpoint, len(r.Results))
 	for _, v := range []Verdict{Passed, NotStrict, Informational, Unsupported, Failed} {
-		s += fmt.Sprintf(", %d %s", r.Count(v), v)
+		fmt.Fprintf(&b, ", %d %s", r.Count(v), v)
 	}
-	return s
+	return b.String()
 }
 
 // String returns the verdict and what is wrong, the rule, and what went over the
@@ -98,15 +99,16 @@ func (x *Exchange) String() string {
 	if x.Sent {
 		who = "suite"
 	}
-	s := fmt.Sprintf("%7.3f s  %s", x.At.Seconds(), who)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%7.3f s  %s", x.At.Seconds(), who)
 	if len(x.Data) > 0 {
-		s += fmt.Sprintf(" sent %d bytes", len(x.Data))
+		fmt.Fprintf(&b, " sent %d bytes", len(x.Data))
 	}
 	if x.Note != "" {
-		s += ": " + printable(x.Note, 1000)
+		b.WriteString(": " + printable(x.Note, 1000))
 	}
 	for l := range strings.Lines(Draw(x)) {
-		s += "\n    " + strings.TrimSuffix(l, "\n")
+		b.WriteString("\n    " + strings.TrimSuffix(l, "\n"))
 	}
-	return s
+	return b.String()
 }

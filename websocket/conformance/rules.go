@@ -3,6 +3,7 @@ package conformance
 import (
 	"regexp"
 	"slices"
+	"sync"
 )
 
 // A rule is a sentence of the standard, and the cases that are about it.
@@ -20,15 +21,16 @@ type rule struct {
 // it may be more: there the table says what Duplex does where the standard leaves
 // a choice. What the standard says of the form of frames counts as Must for the
 // receiver too, although it often speaks to the sender only: incoming data must
-// always be validated (RFC 6455 §10.7). What it only calls reserved, undefined or
-// not used does not.
+// always be validated (RFC 6455 §10.7). A length in more bytes than it needs does
+// not, as it can be read in one way only; nor does what the standard only calls
+// reserved, undefined or not used.
 var wireRules = slices.Concat(deflateRules, []rule{
 	{
 		cases:  `§5\.1 `,
 		says:   "A server must close the connection upon receiving a frame that is not masked.",
 		client: "A client must close the connection if it detects a masked frame.",
 	},
-	{cases: `§5\.2 .* with a length of|§5\.2 .* bits too many|§5\.2 long form`, says: "The minimal number of bytes must be used to encode the length."},
+	{cases: `§5\.2 .* with a length of|§5\.2 .* bits too many|§5\.2 long form`, says: "Who sends must use the minimal number of bytes to encode a length; whoever receives more should not take them.", level: Should},
 	{cases: `§5\.2 .* declares 2\^6`, says: "The most significant bit of a length in 64 bits must be 0."},
 	{cases: `§5\.2 RSV`, says: "If a reserved bit is set and no negotiated extension defines it, the receiver must fail the connection."},
 	{cases: `§5\.2 opcode`, says: "If an unknown opcode is received, the receiver must fail the connection."},
@@ -71,7 +73,7 @@ var wireRules = slices.Concat(deflateRules, []rule{
 
 // ruleOf returns the row of a case. Each has one.
 func ruleOf(c *Case) *rule {
-	for i, expr := range wireRuleExprs {
+	for i, expr := range wireRuleExprs() {
 		if expr.MatchString(c.Name) {
 			return &wireRules[i]
 		}
@@ -79,12 +81,12 @@ func ruleOf(c *Case) *rule {
 	panic("conformance: no rule for the case " + c.Name)
 }
 
-var wireRuleExprs = func() (exprs []*regexp.Regexp) {
+var wireRuleExprs = sync.OnceValue(func() (exprs []*regexp.Regexp) {
 	for _, r := range wireRules {
 		exprs = append(exprs, regexp.MustCompile("^(?:"+r.cases+")"))
 	}
 	return exprs
-}()
+})
 
 // sentence returns the rule as it reads for an endpoint that role is the peer of.
 func (r *rule) sentence(role Role) string {

@@ -106,7 +106,7 @@ func (s *site) dial(ctx context.Context) (net.Conn, error) { return s.dialTLS(ct
 
 // dialTLS opens a connection. If there is TLS, its version is one of those given,
 // where 0 means what the options say.
-func (s *site) dialTLS(ctx context.Context, min, max uint16) (net.Conn, error) {
+func (s *site) dialTLS(ctx context.Context, oldest, newest uint16) (net.Conn, error) {
 	d := net.Dialer{Timeout: s.o.Timeout}
 	conn, err := d.DialContext(ctx, "tcp", s.addr)
 	if err != nil || !s.secure {
@@ -120,8 +120,8 @@ func (s *site) dialTLS(ctx context.Context, min, max uint16) (net.Conn, error) {
 		config.ServerName = s.url.Hostname()
 	}
 	config.NextProtos = []string{"http/1.1"}
-	if max != 0 {
-		config.MinVersion, config.MaxVersion = min, max
+	if newest != 0 {
+		config.MinVersion, config.MaxVersion = oldest, newest
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
 	defer cancel()

@@ -3,6 +3,7 @@ package conformance
 import (
 	"fmt"
 	"slices"
+	"sync"
 )
 
 // A Test is one conversation with an endpoint over the network and what must
@@ -31,7 +32,14 @@ type Test struct {
 func (t *Test) ID() string { return t.Area + "/" + t.Name }
 
 // ServerTests returns all tests of a server. The caller may keep the result.
-func ServerTests() []Test {
+func ServerTests() []Test { return slices.Clone(serverTests()) }
+
+// ClientTests returns all tests of a client. The caller may keep the result.
+func ClientTests() []Test { return slices.Clone(clientTests()) }
+
+// The tests are put together when they are first asked for: that takes some tens of
+// milliseconds.
+var serverTests = sync.OnceValue(func() []Test {
 	return slices.Concat(
 		openingServerTests(),
 		extensionServerTests(),
@@ -40,10 +48,9 @@ func ServerTests() []Test {
 		volumeServerTests(),
 		transportServerTests(),
 	)
-}
+})
 
-// ClientTests returns all tests of a client. The caller may keep the result.
-func ClientTests() []Test {
+var clientTests = sync.OnceValue(func() []Test {
 	return slices.Concat(
 		openingClientTests(),
 		extensionClientTests(),
@@ -52,7 +59,7 @@ func ClientTests() []Test {
 		volumeClientTests(),
 		transportClientTests(),
 	)
-}
+})
 
 // A Verdict is what came of a Test.
 type Verdict uint8

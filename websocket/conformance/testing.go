@@ -2,6 +2,8 @@ package conformance
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -59,34 +61,59 @@ func given(o []Options) *Options {
 
 // dialAll has dial called until all tests are done.
 func dialAll(ctx context.Context, dial func(ctx context.Context, url string) error, o *Options) (*Report, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+	o, tests, err := o.settle(ClientTests())
 	if err != nil {
 		return nil, err
 	}
-	url := "ws://" + l.Addr().String() + "/"
-	parallel := DefaultParallel
-	if o != nil && o.Parallel > 0 {
-		parallel = o.Parallel
-	}
-	if o != nil && o.TLS != nil {
-		url = "wss" + strings.TrimPrefix(url, "ws")
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("websocket: conformance: %w", err)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	h := newHost(ctx, cancel, l, o, tests)
+	go h.serve()
 	over, stop := context.WithCancel(ctx)
+	defer stop()
 	var wg sync.WaitGroup
-	for range parallel {
-		wg.Go(func() {
-			for over.Err() == nil {
-				_ = dial(over, url)
-			}
-		})
+	for range min(o.Parallel, len(tests)) {
+		wg.Go(func() { h.redial(over, dial) })
 	}
-	r, err := CheckClients(ctx, l, o)
+	select {
+	case <-h.allDone:
+	case <-ctx.Done():
+	}
 	stop()
 	wg.Wait()
-	return r, err
+	return h.end()
+}
+
+// misses is how often in a row dial may return without a connection.
+const misses = 3
+
+// redial calls dial as long as there are tests.
+func (h *host) redial(ctx context.Context, dial func(ctx context.Context, url string) error) {
+	url := "ws://" + h.l.Addr().String() + "/"
+	if h.o.TLS != nil {
+		url = "wss" + strings.TrimPrefix(url, "ws")
+	}
+	for missed := 0; ctx.Err() == nil; {
+		before, more := h.standing()
+		if !more {
+			return
+		}
+		err := dial(ctx, url)
+		if met, _ := h.standing(); met > before {
+			missed = 0
+			continue
+		}
+		if missed++; missed == misses && ctx.Err() == nil {
+			if err == nil {
+				err = errors.New("it gave no error")
+			}
+			h.gone(fmt.Errorf("dial returned without a connection: %w", err))
+		}
+	}
 }
 
 // show reports each test as a subtest.

@@ -80,7 +80,7 @@ func controlFloodTests() []Test {
 
 func fragmentFloodTests() []Test {
 	const (
-		any = "A message may have any number of fragments, with control frames between them. " +
+		number = "A message may have any number of fragments, with control frames between them. " +
 			"An endpoint that finds them to be too many may close the connection, which is told."
 		empty = "Nothing bounds how many fragments of a message may be empty, so an endpoint may take them or close the connection."
 	)
@@ -93,11 +93,11 @@ func fragmentFloodTests() []Test {
 		})
 	}
 	return []Test{
-		transport("§5.4 text in 2,000 fragments", Must, any, func(p *peer) {
+		transport("§5.4 text in 2,000 fragments", Must, number, func(p *peer) {
 			p.send(inFragments(frame.OpText, letters(p.size(many)), 1)...)
 			p.echoesOrTells(Event{Text, letters(p.size(many))})
 		}),
-		transport("§5.4 text in 500 fragments with a ping between any two", Must, any, func(p *peer) {
+		transport("§5.4 text in 500 fragments with a ping between any two", Must, number, func(p *peer) {
 			p.send(text("a").more())
 			p.sendAll(2*499, func(i int) Piece {
 				if i&1 == 0 {

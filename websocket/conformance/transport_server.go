@@ -102,12 +102,12 @@ func (p *peer) reset() {
 
 // versionOfTLSTests open connections with one version of TLS each.
 func versionOfTLSTests() (tests []Test) {
-	version := func(name string, rule string, min, max uint16, want func(p *peer, err error)) Test {
+	version := func(name, rule string, oldest, newest uint16, want func(p *peer, err error)) Test {
 		return Test{Name: name, Area: "transport", Level: Must, Rule: rule, run: func(p *peer) {
 			if !p.way.secure {
 				p.unsupported("the connection has no TLS")
 			}
-			conn, err := p.way.dialTLS(p.ctx, min, max)
+			conn, err := p.way.dialTLS(p.ctx, oldest, newest)
 			if err == nil {
 				p.way.dial = func(context.Context) (net.Conn, error) { return conn, nil }
 				p.connect()
@@ -126,12 +126,12 @@ func versionOfTLSTests() (tests []Test) {
 		p.wantEcho(Binary, octets(p.size(modest)))
 	}
 	const (
-		any = "A wss URL means TLS, in a version that both ends know."
-		old = "TLS 1.0 and 1.1 must not be negotiated."
+		both = "A wss URL means TLS, in a version that both ends know."
+		old  = "TLS 1.0 and 1.1 must not be negotiated."
 	)
 	return []Test{
-		version("§4.1 connection over TLS 1.2", any, tls.VersionTLS12, tls.VersionTLS12, opensOver),
-		version("§4.1 connection over TLS 1.3", any, tls.VersionTLS13, tls.VersionTLS13, opensOver),
+		version("§4.1 connection over TLS 1.2", both, tls.VersionTLS12, tls.VersionTLS12, opensOver),
+		version("§4.1 connection over TLS 1.3", both, tls.VersionTLS13, tls.VersionTLS13, opensOver),
 		version("RFC 8996 §5 no connection over TLS 1.1", old, tls.VersionTLS10, tls.VersionTLS11, func(p *peer, err error) {
 			p.must(err != nil, "%s agreed to TLS 1.0 or 1.1", p.endpoint())
 		}),

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/duplexhq/duplex/websocket/frame"
@@ -129,6 +130,8 @@ func (w *wireTest) codes() []frame.StatusCode {
 	switch {
 	case w.Ends.Section == "§5.5.1, §8.1": // not a message, of which 1007 speaks
 		codes = append(codes, frame.StatusProtocolError)
+	case strings.HasPrefix(w.Name, "§7.4 illegal code comes before"):
+		codes = append(codes, frame.StatusInvalidPayload)
 	case w.unbounded() || w.Ends.Code == frame.StatusPolicyViolation:
 		codes = append(codes, frame.StatusMessageTooBig, frame.StatusProtocolError)
 	}

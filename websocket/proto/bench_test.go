@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/duplexhq/duplex/websocket/deflate"
 	"github.com/duplexhq/duplex/websocket/frame"
 	"github.com/duplexhq/duplex/websocket/proto"
 )
@@ -66,5 +67,41 @@ func BenchmarkPing(b *testing.B) {
 				m.Next()
 			}
 		})
+	}
+}
+
+// BenchmarkDeflate compresses and inflates a message of JSON, each another one. The
+// metric is what is left of it, in bytes.
+func BenchmarkDeflate(b *testing.B) {
+	const most = 16 << 10
+	var all []byte
+	for i := 0; len(all) < 1<<20; i++ {
+		all = fmt.Appendf(all, `{"topic":"orders.%d","price":%d,"side":"buy","note":"%x"}`, i%7, 1000+i*i%977, i*7919)
+	}
+	for name, params := range map[string]deflate.Params{"takeover": takeover, "no-takeover": noTakeover} {
+		for _, n := range []int{64, 128, 256, 1024, most} {
+			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
+				pools, params := newWorkingMemory(), params
+				z := pools.deflate(proto.Server, params)
+				z.WindowBits = deflate.DefaultWindowBits
+				from := proto.New(proto.Config{Deflate: z})
+				to := proto.New(proto.Config{Role: proto.Client, MaskKeys: keys(), Deflate: pools.deflate(proto.Client, params)})
+				out, wire := make([]byte, 0, 2*most), 0
+				b.ReportAllocs()
+				b.SetBytes(int64(n))
+				for i := 0; b.Loop(); i++ {
+					at := i * 1031 % (len(all) - most)
+					out, _ = from.AppendMessage(out[:0], frame.OpBinary, all[at:at+n])
+					wire += len(out)
+					to.Receive(out)
+					for ev := to.Next(); ev.Kind != proto.None; ev = to.Next() {
+						if ev.Kind != proto.Data {
+							b.Fatal(ev.Err)
+						}
+					}
+				}
+				b.ReportMetric(float64(wire)/float64(b.N), "wire-B/op")
+			})
+		}
 	}
 }

@@ -199,7 +199,13 @@ func (l *loopback) sent(from *endpoint, out []byte, err, want error, what string
 
 func (l *loopback) message(from *endpoint, op frame.Opcode) {
 	p := l.payload(op)
-	out, err := from.m.AppendMessage(from.wire, op, []byte(p))
+	var out []byte
+	var err error
+	if shared := l.shared(from, op, p); shared != nil {
+		out, err = from.m.AppendEncoded(from.wire, shared, []byte(p))
+	} else {
+		out, err = from.m.AppendMessage(from.wire, op, []byte(p))
+	}
 	var want error
 	if from.op != 0 {
 		want = proto.ErrFragmented
@@ -208,6 +214,17 @@ func (l *loopback) message(from *endpoint, op frame.Opcode) {
 	if err == nil {
 		from.said = append(from.said, op.String()+" "+p)
 	}
+}
+
+// shared returns a frame that another server compressed, for some of the messages of a
+// server with compression, and nil for all others.
+func (l *loopback) shared(from *endpoint, op frame.Opcode, p string) []byte {
+	params, ok := from.m.Deflate()
+	if !ok || from.role != proto.Server || len(p)%4 != 0 {
+		return nil
+	}
+	params.ServerNoContextTakeover = true
+	return appended(l.t, driveDeflate(proto.Server, 0, &params).m, message(op, p))
 }
 
 // fragment sends the next frame of a message. Text may be cut inside a code

@@ -58,7 +58,7 @@ func (r *receiver) AtBoundary() bool { return !r.inFrame && r.nhdr == 0 && len(r
 // working memory of compression back to its pool, so a driver that gives up should
 // call it as well, if nobody reads a piece of a message any more.
 func (r *receiver) EOF(err error) Event {
-	r.stop()
+	r.stop(nil)
 	return Event{Kind: End, Err: err}
 }
 
@@ -79,14 +79,11 @@ func (r *receiver) Next() Event {
 		if r.op.IsControl() {
 			return r.controlFrame()
 		}
-		var ev Event
-		var ok bool
 		if r.compressed {
-			ev, ok = r.inflate()
-		} else {
-			ev, ok = r.data()
-		}
-		if ok {
+			if ev, ok := r.inflate(); ok {
+				return ev
+			}
+		} else if ev, ok := r.data(); ok {
 			return ev
 		}
 	}
@@ -165,16 +162,10 @@ func (r *receiver) begin(h frame.Header) error {
 // RFC 7692 §6.
 func (r *receiver) check(h frame.Header) error {
 	switch {
-	case h.RSV&(frame.RSV2|frame.RSV3) != 0:
-		return violation(frame.StatusProtocolError, "§5.2", "RSV2 or RSV3 set")
-	case h.RSV != 0 && r.inflater == nil:
-		return violation(frame.StatusProtocolError, "§5.2", "RSV1 set, but no extension was negotiated")
-	case h.RSV != 0 && h.Opcode == frame.OpContinuation:
-		return misplacedRSV1("RSV1 set in a frame that is not the first of its message")
+	case h.RSV != 0 && !r.mayBeCompressed(h):
+		return r.wrongRSV(h)
 	case h.Opcode.IsReserved():
 		return violation(frame.StatusProtocolError, "§5.2", h.Opcode.String())
-	case h.RSV != 0 && h.Opcode.IsControl():
-		return misplacedRSV1("RSV1 set in a control frame, which is never compressed")
 	case r.masked && !h.Masked:
 		return violation(frame.StatusProtocolError, "§5.1", "frame from a client is not masked")
 	case !r.masked && h.Masked:
@@ -189,6 +180,28 @@ func (r *receiver) check(h frame.Header) error {
 		return violation(frame.StatusProtocolError, "§5.4", "new message inside a fragmented message")
 	}
 	return nil
+}
+
+// mayBeCompressed tells whether h, in which a reserved bit is set, begins a compressed
+// message.
+func (r *receiver) mayBeCompressed(h frame.Header) bool {
+	return r.inflater != nil && h.RSV == frame.RSV1 && (h.Opcode == frame.OpText || h.Opcode == frame.OpBinary)
+}
+
+// wrongRSV tells what is wrong with h, in which a reserved bit has no meaning.
+func (r *receiver) wrongRSV(h frame.Header) error {
+	switch {
+	case h.RSV != frame.RSV1:
+		return violation(frame.StatusProtocolError, "§5.2", "RSV2 or RSV3 set")
+	case r.inflater == nil:
+		return violation(frame.StatusProtocolError, "§5.2", "RSV1 set, but no extension was negotiated")
+	case h.Opcode.IsReserved():
+		return violation(frame.StatusProtocolError, "§5.2", h.Opcode.String())
+	case h.Opcode.IsControl():
+		return misplacedRSV1("RSV1 set in a control frame, which is never compressed")
+	default:
+		return misplacedRSV1("RSV1 set in a frame that is not the first of its message")
+	}
 }
 
 // data returns the next piece of the current data frame, and false if there is
@@ -255,21 +268,28 @@ func (r *receiver) controlFrame() Event {
 	if err != nil {
 		return r.fail(err)
 	}
-	r.stop()
+	r.stop(nil)
 	return Event{Kind: Close, Code: code, Payload: reason}
 }
 
 // fail ends the receiving half because of err.
 func (r *receiver) fail(err error) Event {
-	r.stop()
-	return Event{Kind: Failure, Code: failureCode(err), Err: err}
+	return Event{Kind: Failure, Code: r.stop(err), Err: err}
 }
 
-// stop makes this half ignore what still comes.
-func (r *receiver) stop() {
+// stop makes this half ignore what still comes, and returns the code that answers
+// err if there is one. It is rare, and so stays out of the frames of its callers,
+// which are on the stack of every reader.
+//
+//go:noinline
+func (r *receiver) stop(err error) frame.StatusCode {
 	r.done, r.in = true, nil
 	if r.inflater != nil {
 		r.inflater.release()
 		r.inflater.window = nil
 	}
+	if err == nil {
+		return 0
+	}
+	return failureCode(err)
 }
