@@ -28,7 +28,7 @@ type checkCommand struct {
 	TLSKey  string `placeholder:"FILE" env:"DUPLEX_CHECK_TLS_KEY" help:"With --client: the key of the certificate (PEM)."`
 
 	Tests   string        `name:"run" short:"r" placeholder:"REGEXP" env:"DUPLEX_CHECK_RUN" help:"Only tests whose area/name matches, for example '^utf8/' or '§5.5'."`
-	List    bool          `short:"l" help:"List the tests instead of running them."`
+	List    bool          `short:"l" env:"DUPLEX_CHECK_LIST" help:"List the tests instead of running them."`
 	JSON    string        `name:"json" placeholder:"FILE" env:"DUPLEX_CHECK_JSON" help:"Write the report as JSON, to - for the output."`
 	JUnit   string        `name:"junit" placeholder:"FILE" env:"DUPLEX_CHECK_JUNIT" help:"Write the report as JUnit XML, to - for the output."`
 	HTML    string        `name:"html" placeholder:"FILE" env:"DUPLEX_CHECK_HTML" help:"Write the report as a page, to - for the output."`
