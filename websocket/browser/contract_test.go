@@ -25,7 +25,7 @@ func TestEcho(t *testing.T) {
 	p.expect("text grüße, OPEN", "binary 0001ff, OPEN", "text , OPEN", "binary , OPEN")
 	assert.NoError(t, p.Err())
 	assert.NoError(t, p.Close(1000, ""))
-	assert.Equal(t, p.ReadyState(), browser.Closing)
+	assert.True(t, p.ReadyState() >= browser.Closing, "it is still open") // the answer may be there already
 	p.expectEnd("close 1000 clean, CLOSED")
 	assert.NoError(t, p.Err())
 }
