@@ -67,7 +67,7 @@ func TestPublishedSuite(t *testing.T) {
 			"server": run.server, "client": run.client,
 		} {
 			t.Run(role+" "+run.name, func(t *testing.T) {
-				o := &conformance.Options{Run: run.tests, Subprotocols: run.subprotocols, Timeout: 2 * conformance.DefaultTimeout}
+				o := &conformance.Options{Run: run.tests, Subprotocols: run.subprotocols, Timeout: 4 * conformance.DefaultTimeout}
 				if run.told {
 					o.MaxMessage = run.limit
 				}

@@ -65,7 +65,7 @@ type host struct {
 	mu       sync.Mutex
 	next     int    // the next test
 	finished int    // how many are done
-	last     string // the test that was done last
+	last     string // the test that was begun last
 	trouble  error  // why a connection came to nothing
 	running  int
 	most     int           // tests that ran at the same time
@@ -148,7 +148,7 @@ func (h *host) welcome(conn net.Conn) {
 	if h.ctx.Err() == nil {
 		h.run.finish(i, result)
 	}
-	h.release(i)
+	h.release()
 }
 
 // take returns the next test.
@@ -163,17 +163,18 @@ func (h *host) take() (i int, ok bool) {
 	}
 	h.running++
 	h.most = max(h.most, h.running)
+	i = h.next
 	h.next++
-	return h.next - 1, true
+	h.last = h.tests[i].ID()
+	return i, true
 }
 
 // release marks a test as done. From then on the client is waited for.
-func (h *host) release(i int) {
+func (h *host) release() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.finished++
 	h.running--
-	h.last = h.tests[i].ID()
 	if h.finished == len(h.tests) {
 		close(h.allDone)
 		return
@@ -196,7 +197,7 @@ func (h *host) vanished() {
 
 // linger waits for the clients to hear that all is done, for a moment.
 func (h *host) linger() {
-	late := time.After(h.o.Timeout)
+	late := time.After(h.o.Timeout / 2)
 	for {
 		h.mu.Lock()
 		told := h.ended >= h.most

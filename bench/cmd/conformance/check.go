@@ -17,13 +17,15 @@ const (
 	// wait for something not to happen. Those that are repeated have more room.
 	parallel, parallelAgain = 32, 24
 
-	// attempts is how often a test that did not pass is repeated, and
-	// attemptsQuick how often if it takes no longer than quick. The best
-	// verdict counts: a close frame that a reset overtakes now and then, or a
-	// machine that is busy, is no matter of the library's rules. And what
-	// depends on chance should not change the page from run to run.
-	attempts, attemptsQuick = 2, 12
-	quick                   = 500 * time.Millisecond
+	// attempts is how often a test that did not pass is repeated, attemptsQuick
+	// how often if it takes no longer than quick, and attemptsFickle how often
+	// if its verdict has changed. The best verdict counts: a close frame that a
+	// reset overtakes now and then, or a machine that is busy, is no matter of
+	// the library's rules. And what depends on chance should not change the
+	// page from run to run.
+	attempts, attemptsQuick, attemptsFickle = 2, 12, 40
+
+	quick = 500 * time.Millisecond
 )
 
 // A checker runs tests against one library, set up in one way.
@@ -31,31 +33,49 @@ type checker struct {
 	peer     peers.Peer
 	options  peers.Options
 	parallel int
-	crashes  []string // tests that ended the server's process
+	crashes  []string        // tests that ended the server's process
+	fickle   map[string]bool // tests whose verdict has changed
 }
 
 // check runs the tests that match the pattern, and again those that did not pass. It
 // returns the names of those that ended the server's process, too.
 func check(ctx context.Context, p peers.Peer, o peers.Options, pattern string) (*conformance.Report, []string, error) {
-	c := &checker{peer: p, options: o, parallel: parallel}
+	c := &checker{peer: p, options: o, parallel: parallel, fickle: make(map[string]bool)}
 	r, err := c.run(ctx, pattern)
 	c.parallel = parallelAgain
-	for i := range attemptsQuick {
-		again := ""
-		if err == nil {
-			again = exactly(r, func(r *conformance.Result) bool {
-				return !settled(r.Verdict) && (i < attempts || r.Elapsed <= quick) && !slices.Contains(c.crashes, r.ID())
-			})
-		}
+	for i := 0; err == nil; i++ {
+		again := exactly(r, func(r *conformance.Result) bool { return c.again(r, i) })
 		if again == "" {
 			break
 		}
 		var second *conformance.Report
 		if second, err = c.run(ctx, again); err == nil {
-			merge(r, second, func(was, is conformance.Result) bool { return is.Verdict < was.Verdict })
+			merge(r, second, c.better)
 		}
 	}
 	return r, c.crashes, err
+}
+
+// again tells whether to repeat a test that was repeated n times already.
+func (c *checker) again(r *conformance.Result, n int) bool {
+	switch {
+	case settled(r.Verdict), slices.Contains(c.crashes, r.ID()):
+		return false
+	case c.fickle[r.ID()]:
+		return n < attemptsFickle
+	case r.Elapsed <= quick:
+		return n < attemptsQuick
+	default:
+		return n < attempts
+	}
+}
+
+// better tells whether a result is to replace an earlier one.
+func (c *checker) better(was, is conformance.Result) bool {
+	if is.Verdict != was.Verdict {
+		c.fickle[is.ID()] = true
+	}
+	return is.Verdict < was.Verdict
 }
 
 // settled tells that a verdict stays: it passed, or could not be tested.

@@ -65,6 +65,29 @@ func TestCheckFindsCrashes(t *testing.T) {
 	assert.True(t, r.Count(conformance.Passed) > 0, "all failed with those that crash it")
 }
 
+// TestAgain shows how often tests are repeated.
+func TestAgain(t *testing.T) {
+	c := &checker{fickle: make(map[string]bool), crashes: []string{"a/crash"}}
+	slow := func(name string, v conformance.Verdict) *conformance.Result {
+		return &conformance.Result{Area: "a", Name: name, Verdict: v, Elapsed: quick + 1}
+	}
+	count := func(r *conformance.Result) (n int) {
+		for c.again(r, n) {
+			n++
+		}
+		return n
+	}
+	assert.Equal(t, count(slow("passed", conformance.Passed)), 0)
+	assert.Equal(t, count(slow("unsupported", conformance.Unsupported)), 0)
+	assert.Equal(t, count(slow("crash", conformance.Failed)), 0)
+	assert.Equal(t, count(slow("failed", conformance.Failed)), attempts)
+	assert.Equal(t, count(&conformance.Result{Verdict: conformance.NotStrict}), attemptsQuick)
+	assert.True(t, !c.better(*slow("fickle", conformance.NotStrict), *slow("fickle", conformance.Failed)), "worse is better")
+	assert.Equal(t, count(slow("fickle", conformance.NotStrict)), attemptsFickle)
+	assert.True(t, c.better(*slow("x", conformance.Failed), *slow("x", conformance.NotStrict)), "better is not better")
+	assert.True(t, !c.better(*slow("x", conformance.Failed), *slow("x", conformance.Failed)), "the same is better")
+}
+
 // TestSubprotocols shows that tests of subprotocols are run after all, and which
 // library cannot be asked.
 func TestSubprotocols(t *testing.T) {

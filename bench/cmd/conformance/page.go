@@ -32,7 +32,8 @@ the page anew. It has no times in it and changes only if a library or the suite 
 - Each server is written as the documentation of its library recommends for correctness, with the text check on where the
   library has one, limits set, and as much compression as it can: see [bench/peers](../../bench/peers), a file for each. What a
   library does not offer is not added.
-- A test that does not pass is repeated on a fresh server, up to twelve times if it is a quick one, and the best result counts.
+- A test that does not pass is repeated on a fresh server, more often if it is a quick one, and the best result counts. A few
+  results depend on chance all the same, most of them those of nbio: a number may differ by one or two from run to run.
 - Numbers of failed tests say little about which library is better: one missing check can fail three hundred of them, and some
   checks of HTTP are not the library's but those of the HTTP server it runs in, net/http for all but nbio. The lists below the
   tables say what is missing. For a closer look, ` + "`go run ./bench/cmd/conformance -lib NAME -v -out -`" + ` prints each test that
