@@ -51,9 +51,9 @@
 //
 // # Caveats
 //
-// The suite uses packages frame, handshake and deflate of this module, and none of
-// those it judges. That each test can fail is shown with endpoints that are broken on
-// purpose, one flaw at a time, in the tests of this package.
+// The suite uses packages frame, handshake and deflate of this module, but neither its
+// protocol machine nor its connections. That each test can fail is shown with endpoints
+// that are broken on purpose, one flaw at a time, in the tests of this package.
 //
 // An endpoint that closes by itself is not part of it: nothing tells an echo server
 // to do so. Nor are HTTP/2 and HTTP/3.

@@ -6,7 +6,9 @@ import (
 	"time"
 )
 
-// A Report is what came of a run.
+// A Report is what came of a run. Its form in JSON has the names in the tags below
+// and is kept: a Level and a Verdict are the strings they print as, durations are
+// numbers of nanoseconds, and bytes are in base64.
 type Report struct {
 	Endpoint string        `json:"endpoint"` // the server's URL, or where clients were waited for
 	Role     string        `json:"role"`     // of the endpoint: "server" or "client"
