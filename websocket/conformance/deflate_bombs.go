@@ -14,13 +14,7 @@ func deflateLimitTests() []Test {
 		tests = append(tests, Test{
 			Name: "§10.4 compressed: " + l.name, Area: "limits", Level: l.level, Rule: rule,
 			run: func(p *peer) {
-				n := int(p.o.MaxMessage)
-				if n == 0 {
-					p.unsupported("Options.MaxMessage is not given")
-				}
-				if n > maxFrame/4 {
-					p.unsupported("Options.MaxMessage is over %d bytes, too much to exceed it", maxFrame/4)
-				}
+				n := p.limit()
 				p.agree(bothWindows(15))
 				sent, sees := l.script(n)
 				w := wireTest{Case: stays("", sent, sees...)}

@@ -13,13 +13,7 @@ func limitTests() (tests []Test) {
 			Name: "§10.4 " + l.name, Area: "limits", Level: l.level,
 			Rule: "An implementation with a limit to the size of a message must protect itself against exceeding it.",
 			run: func(p *peer) {
-				n := int(p.o.MaxMessage)
-				if n == 0 {
-					p.unsupported("Options.MaxMessage is not given")
-				}
-				if n > maxFrame/4 {
-					p.unsupported("Options.MaxMessage is over %d bytes, too much to exceed it", maxFrame/4)
-				}
+				n := p.limit()
 				sent, sees := l.script(n)
 				w := wireTest{Case: stays("", sent, sees...)}
 				if l.breaks {
@@ -30,6 +24,18 @@ func limitTests() (tests []Test) {
 		})
 	}
 	return tests
+}
+
+// limit returns Options.MaxMessage, if the test can be made with it.
+func (p *peer) limit() int {
+	n := int(p.o.MaxMessage)
+	if n == 0 {
+		p.unsupported("Options.MaxMessage is not given")
+	}
+	if n > maxFrame/4 {
+		p.unsupported("Options.MaxMessage is over %d bytes, too much to exceed it", maxFrame/4)
+	}
+	return n
 }
 
 // A limitScript is what is sent to an endpoint with a limit of n bytes.
