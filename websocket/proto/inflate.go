@@ -62,9 +62,11 @@ func (z *inflater) begin() {
 	z.decoder.Begin(w)
 }
 
-// release gives the decoder back, as the message is at its end.
+// release gives the decoder back, as the message is at its end or given up. In the
+// pool it must not keep the window of a connection that is gone.
 func (z *inflater) release() {
 	if z.decoder != nil {
+		z.decoder.Begin(nil)
 		z.decoders.Put(z.decoder)
 	}
 	z.decoder, z.clear, z.more, z.done = nil, 0, false, false

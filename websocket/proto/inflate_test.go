@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -281,6 +282,10 @@ func TestDecoderIsHeldWhileItIsNeeded(t *testing.T) {
 			d.eof(nil)
 			assert.Equal(t, d.pools.decoders.lent(), 0)
 			assert.NoError(t, d.broken)
+			for _, idle := range d.pools.decoders.idle {
+				window := reflect.ValueOf(idle).Elem().FieldByName("window")
+				assert.True(t, window.IsNil(), "the pool keeps the window of a connection that is gone")
+			}
 		}
 	})
 }
