@@ -49,11 +49,7 @@ var acceptDefaults AcceptOptions
 // may live on in the goroutine of its handler, with all the stack that this takes.
 func accept(w http.ResponseWriter, r *http.Request, o *AcceptOptions) (*Conn, error) {
 	var h acceptance
-	err := h.check(r, o)
-	if err == nil {
-		err = h.respond(o)
-	}
-	if err != nil {
+	if err := h.settle(r, o); err != nil {
 		return nil, refuse(w, err)
 	}
 	if o.Registry.enter() != nil {
@@ -74,7 +70,15 @@ type acceptance struct {
 	answer      []byte
 }
 
-// check checks the request and settles what both ends agree on.
+// settle checks the request and makes the answer.
+func (h *acceptance) settle(r *http.Request, o *AcceptOptions) error {
+	if err := h.check(r, o); err != nil {
+		return err
+	}
+	return h.respond(o)
+}
+
+// check checks the request and finds what both ends agree on.
 func (h *acceptance) check(r *http.Request, o *AcceptOptions) (err error) {
 	h.accepted, err = handshake.Check(&handshake.Request{
 		Method:     r.Method,
@@ -87,7 +91,7 @@ func (h *acceptance) check(r *http.Request, o *AcceptOptions) (err error) {
 		Secure:     r.TLS != nil,
 	}, &handshake.Policy{Subprotocols: o.Subprotocols, Origins: o.Origins})
 	if err == nil {
-		h.compression, err = o.Compression.accept(&h.accepted)
+		h.compression, err = o.Compression.Accept(&h.accepted)
 	}
 	return err
 }

@@ -81,10 +81,12 @@ func checkBits(field string, n, byDefault int) (problem string) {
 	return fmt.Sprintf("option Compression.%s is %d: take 8 to 15, or 0 for %d", field, n, byDefault)
 }
 
-// accept is the server's part of the negotiation: it chooses one of the offers and
-// puts the answer into accepted. It returns nil if there is to be no compression. z
-// may be nil.
-func (z *Compression) accept(accepted *handshake.Accepted) (*proto.Deflate, error) {
+// Accept is the server's part of the negotiation (RFC 7692 §5): it chooses one of the
+// offers and puts the answer into accepted. It returns what a [proto.Machine] needs to
+// know of it, nil if there is to be no compression. z may be nil, which declines every
+// offer. The error says which option is wrong. [AcceptTransport] and Accept call it; it
+// is for those who open connections without net/http.
+func (z *Compression) Accept(accepted *handshake.Accepted) (*proto.Deflate, error) {
 	if z == nil {
 		return nil, nil
 	}

@@ -36,34 +36,21 @@ func Dial(ctx context.Context, rawURL string, o *DialOptions) (*Conn, *http.Resp
 	if o == nil {
 		o = &DialOptions{}
 	}
-	if t := orDefault(o.HandshakeTimeout, DefaultHandshakeTimeout); t > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, t)
-		defer cancel()
-	}
 	if o.Registry.isShut() {
 		return nil, nil, errShutdown
 	}
-	u, err := parseURL(rawURL)
+	t, resp, err := DialTransport(ctx, rawURL, o)
 	if err != nil {
-		return nil, nil, err
+		return nil, resp, err
 	}
-	header, host := o.Header, o.Host
-	for redirects := 0; ; redirects++ {
-		d := &dialer{o: o, url: u, header: header, host: host}
-		c, resp, err := d.dial(ctx)
-		if err == nil || resp == nil || redirects >= o.MaxRedirects || !isRedirect(resp.StatusCode) {
-			return c, resp, err
-		}
-		next, err := redirectTarget(u, resp)
-		if err != nil {
-			return nil, resp, err
-		}
-		if next.Host != u.Host {
-			header, host = withoutSecrets(header), ""
-		}
-		u = next
+	if err := o.Registry.enter(); err != nil {
+		_ = t.Conn.Close()
+		return nil, resp, err
 	}
+	c := newConn(t.Conn, proto.Client, o.settings(), t.Subprotocol, t.Deflate, t.Early)
+	o.Registry.settle(c)
+	c.opened()
+	return c, resp, nil
 }
 
 // withoutSecrets returns h without what was meant for one host only.
@@ -152,7 +139,7 @@ func (d *dialer) httpURL() *url.URL {
 	return &u
 }
 
-func (d *dialer) dial(ctx context.Context) (*Conn, *http.Response, error) {
+func (d *dialer) dial(ctx context.Context) (*Transport, *http.Response, error) {
 	offer, err := d.offer()
 	if err != nil {
 		return nil, nil, err
@@ -170,19 +157,15 @@ func (d *dialer) dial(ctx context.Context) (*Conn, *http.Response, error) {
 	}
 	// A context that ends interrupts the handshake through the deadline.
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(past) })
-	c, resp, err := d.handshake(conn, request, offer)
-	if !stop() && err == nil {
-		_ = c.CloseNow()
-		return nil, resp, interrupted("dial", ctx.Err())
+	t, resp, err := d.handshake(conn, request, offer)
+	if !stop() && ctx.Err() != nil {
+		err = interrupted("dial", ctx.Err())
 	}
 	if err != nil {
 		_ = conn.Close()
-		if ctx.Err() != nil {
-			err = interrupted("dial", ctx.Err())
-		}
 		return nil, resp, err
 	}
-	return c, resp, nil
+	return t, resp, nil
 }
 
 // offer returns the client's half of the handshake.
@@ -266,7 +249,7 @@ func startTLS(ctx context.Context, conn net.Conn, config *tls.Config, host strin
 }
 
 // handshake sends the request and checks the answer.
-func (d *dialer) handshake(conn net.Conn, request []byte, offer *handshake.Offer) (*Conn, *http.Response, error) {
+func (d *dialer) handshake(conn net.Conn, request []byte, offer *handshake.Offer) (*Transport, *http.Response, error) {
 	if _, err := conn.Write(request); err != nil {
 		return nil, nil, fmt.Errorf("websocket: handshake: %w", err)
 	}
@@ -298,13 +281,7 @@ func (d *dialer) handshake(conn net.Conn, request []byte, offer *handshake.Offer
 	if err != nil {
 		return nil, resp, err
 	}
-	if err := d.o.Registry.enter(); err != nil {
-		return nil, resp, err
-	}
-	c := newConn(conn, proto.Client, d.o.settings(), agreed.Subprotocol, compression, early)
-	d.o.Registry.settle(c)
-	c.opened()
-	return c, resp, nil
+	return &Transport{Conn: conn, Early: early, Subprotocol: agreed.Subprotocol, Deflate: compression}, resp, nil
 }
 
 // readAnswer reads the head of the answer to request, and returns it with the reader

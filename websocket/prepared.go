@@ -46,9 +46,18 @@ func Prepare(t MessageType, p []byte) (*Prepared, error) {
 	return &Prepared{kind: t, payload: wire[len(wire)-len(p):], wire: slices.Clip(wire)}, nil
 }
 
-// wireFor returns the frame for a server's connection.
-func (m *Prepared) wireFor(c *Conn) []byte {
-	bits := c.machine.DeflateBits(len(m.payload))
+// Type returns the type of the message.
+func (m *Prepared) Type() MessageType { return m.kind }
+
+// Payload returns the payload, which must not be changed.
+func (m *Prepared) Payload() []byte { return m.payload }
+
+// Frame returns the frame of a server that holds the message, which must not be
+// changed: compressed for a window of 1<<bits bytes, 8 to 15, or as it is if bits is 0
+// or compression would not make it smaller. It is for those who drive a
+// [proto.Machine] themselves and know bits from its DeflateBits. Any number of
+// goroutines may call it.
+func (m *Prepared) Frame(bits uint8) []byte {
 	if bits == 0 {
 		return m.wire
 	}
@@ -94,7 +103,7 @@ func (c *Conn) WritePrepared(ctx context.Context, m *Prepared) error {
 	if c.masks {
 		return c.Write(ctx, m.kind, m.payload)
 	}
-	wire := m.wireFor(c)
+	wire := m.Frame(c.machine.DeflateBits(len(m.payload)))
 	if len(wire) > copyLimit {
 		return c.writeShared(ctx, wire, m.payload)
 	}
@@ -121,7 +130,7 @@ func (c *Conn) PostPrepared(m *Prepared) error {
 	if c.masks {
 		return c.Post(m.kind, m.payload)
 	}
-	wire := m.wireFor(c)
+	wire := m.Frame(c.machine.DeflateBits(len(m.payload)))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if done, err := c.admitPost(m.kind, m.payload); done {
