@@ -10,7 +10,9 @@ const (
 	statusBadRequest          = 400
 	statusForbidden           = 403
 	statusMethodNotAllowed    = 405
+	statusTargetTooLong       = 414
 	statusUpgradeRequired     = 426
+	statusFieldsTooLarge      = 431
 	statusInternalServerError = 500
 	statusVersionNotSupported = 505
 )

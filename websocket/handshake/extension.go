@@ -1,9 +1,6 @@
 package handshake
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // An Extension is one element of a Sec-WebSocket-Extensions header: a name and
 // its parameters in their order. It is an offer in a request, an acceptance in
@@ -30,10 +27,21 @@ const sectionExtensions = "RFC 6455 §9.1"
 //
 // The strings of the result share the memory of values.
 func ParseExtensions(values []string) ([]Extension, error) {
+	return new(extensionList).parse(values)
+}
+
+// An extensionList is the memory for a list of extensions, which can be used again.
+type extensionList struct {
+	list   []Extension
+	params []Param // those of all extensions in list
+}
+
+// parse is ParseExtensions. The result lies in l until the next call.
+func (l *extensionList) parse(values []string) ([]Extension, error) {
 	if len(values) == 0 {
 		return nil, nil
 	}
-	var list []Extension
+	l.list, l.params = l.list[:0], l.params[:0]
 	parts := 0
 	for _, v := range values {
 		s := scanner{v}
@@ -42,7 +50,7 @@ func ParseExtensions(values []string) ([]Extension, error) {
 			if s.skip(','); s.done() {
 				break
 			}
-			e, problem := s.extension()
+			e, problem := s.extension(&l.params)
 			if parts += 1 + len(e.Params); parts > maxListed {
 				problem = "more than 256 extensions and parameters"
 			}
@@ -50,13 +58,13 @@ func ParseExtensions(values []string) ([]Extension, error) {
 				return nil, refuse(statusBadRequest, sectionExtensions,
 					"Sec-WebSocket-Extensions: %s", problem)
 			}
-			list = append(list, e)
+			l.list = append(l.list, e)
 		}
 	}
-	if len(list) == 0 {
+	if len(l.list) == 0 {
 		return nil, refuse(statusBadRequest, sectionExtensions, "Sec-WebSocket-Extensions is empty")
 	}
-	return list, nil
+	return l.list, nil
 }
 
 // AppendExtension appends e in the form that ParseExtensions reads,
@@ -127,9 +135,10 @@ func stranger(list, offers []Extension) string {
 // from which RFC 6455 takes its own.
 type scanner struct{ rest string }
 
-// extension reads one extension and its parameters. It returns what is wrong
-// with it, or "".
-func (s *scanner) extension() (e Extension, problem string) {
+// extension reads one extension and its parameters, which are appended to params.
+// It returns what is wrong with it, or "".
+func (s *scanner) extension(params *[]Param) (e Extension, problem string) {
+	start := len(*params)
 	if e.Name = s.token(); e.Name == "" {
 		return e, "an extension has no name before " + quote(s.rest)
 	}
@@ -138,7 +147,9 @@ func (s *scanner) extension() (e Extension, problem string) {
 		if problem != "" {
 			return e, problem
 		}
-		if e.Params = append(e.Params, p); len(e.Params) > maxListed {
+		*params = append(*params, p)
+		e.Params = (*params)[start:len(*params):len(*params)]
+		if len(e.Params) > maxListed {
 			break // the caller has seen enough
 		}
 	}
@@ -222,5 +233,9 @@ func (s *scanner) done() bool {
 
 // skip takes white space and any number of c off the front.
 func (s *scanner) skip(c byte) {
-	s.rest = strings.TrimLeft(s.rest, " \t"+string(rune(c)))
+	i := 0
+	for i < len(s.rest) && (s.rest[i] == c || isSpace(s.rest[i])) {
+		i++
+	}
+	s.rest = s.rest[i:]
 }

@@ -70,6 +70,11 @@ type Accepted struct {
 // Nothing is answered or kept: what Check does with r and p ends when it
 // returns, except that the strings of Accepted share their memory.
 func Check(r *Request, p *Policy) (Accepted, error) {
+	return check(r, p, &extensionList{})
+}
+
+// check is Check, with memory for what the client offers.
+func check(r *Request, p *Policy, l *extensionList) (Accepted, error) {
 	if p == nil {
 		p = &Policy{}
 	}
@@ -87,7 +92,7 @@ func Check(r *Request, p *Policy) (Accepted, error) {
 	if err != nil {
 		return Accepted{}, err
 	}
-	offers, err := ParseExtensions(r.Header[headerExtensions])
+	offers, err := l.parse(r.Header[headerExtensions])
 	if err != nil {
 		return Accepted{}, err
 	}

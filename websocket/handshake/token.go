@@ -58,9 +58,29 @@ func tokenLen(s string) int {
 	return len(s)
 }
 
-func isTokenByte(c byte) bool {
-	return isLetter(c) || isDigit(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
-}
+func isTokenByte(c byte) bool { return kinds[c] != 0 }
+
+// The kinds of bytes that may stand in a token.
+const (
+	small   = 1 + iota // a small letter
+	capital            // a capital
+	neutral            // a digit or one of the signs
+)
+
+// kinds holds the kind of each byte, 0 for those that may not.
+var kinds = func() (k [256]byte) {
+	for c := range k {
+		switch c := byte(c); {
+		case 'a' <= c && c <= 'z':
+			k[c] = small
+		case 'A' <= c && c <= 'Z':
+			k[c] = capital
+		case isDigit(c), strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0:
+			k[c] = neutral
+		}
+	}
+	return k
+}()
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
