@@ -27,7 +27,9 @@ func assertError(t *testing.T, err error, status int, section, part string) *Err
 var sections = []string{
 	"", "RFC 6454 §7.3", "RFC 6455 §10.2", "RFC 6455 §11.3.1", "RFC 6455 §11.3.3",
 	"RFC 6455 §11.3.4", "RFC 6455 §11.3.5", "RFC 6455 §3", "RFC 6455 §4.1",
-	"RFC 6455 §4.2.1", "RFC 6455 §4.2.2", "RFC 6455 §4.4", "RFC 6455 §9.1", "RFC 9110 §9.3.1", "RFC 9112 §3.2",
+	"RFC 6455 §4.2.1", "RFC 6455 §4.2.2", "RFC 6455 §4.4", "RFC 6455 §9.1", "RFC 6585 §5", "RFC 9110 §15.5.15", "RFC 9110 §5.5",
+	"RFC 9110 §9.3.1", "RFC 9112 §2.2", "RFC 9112 §3", "RFC 9112 §3.2", "RFC 9112 §5", "RFC 9112 §5.1",
+	"RFC 9112 §5.2", "RFC 9112 §6.3",
 }
 
 // assertPrintable checks what every error promises, whatever the peer sent.
