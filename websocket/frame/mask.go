@@ -9,39 +9,46 @@ import (
 // same operation. The low byte of key goes with b[0]. It returns the key
 // rotated so that the next bytes of the same payload can go on with it, which
 // allows a payload to be masked in pieces of any size.
-func Mask(b []byte, key uint32) uint32 {
-	xor(b, b, key)
-	return bits.RotateLeft32(key, -8*len(b))
-}
+func Mask(b []byte, key uint32) uint32 { return xor(b, b, key) }
 
 // MaskCopy is Mask from src into dst: dst[i] becomes src[i] masked, for every i
 // below len(src), and src is left as it was. It panics if dst is shorter than
 // src. The two must be the same memory or not overlap.
-func MaskCopy(dst, src []byte, key uint32) uint32 {
-	xor(dst[:len(src)], src, key)
-	return bits.RotateLeft32(key, -8*len(src))
-}
+func MaskCopy(dst, src []byte, key uint32) uint32 { return xor(dst[:len(src)], src, key) }
 
 // xor writes src masked with key to dst, which has the same length and may be
-// src itself.
+// src itself, and returns the key rotated. Up to 32 bytes go without another
+// call, which would take longer than the work itself.
 //
 // A rest that fills no word is masked as part of the last full word, which
 // overlaps the word before it. In place that word must be loaded before its
 // neighbour is stored, or the overlap would be masked twice.
-func xor(dst, src []byte, key uint32) {
+func xor(dst, src []byte, key uint32) uint32 {
 	n := len(src)
-	k := uint64(key)<<32 | uint64(key)
+	next := bits.RotateLeft32(key, -8*n)
 	switch {
+	case n > 32 && vector:
+		xorVector(&dst[0], &src[0], n, key)
+	case n > 32:
+		xorWords(dst, src, key)
 	case n > 16:
-		xorWords(dst, src, k)
+		k, last := twice(key), twice(next)
+		a := binary.LittleEndian.Uint64(src) ^ k
+		b := binary.LittleEndian.Uint64(src[8:]) ^ k
+		c := binary.LittleEndian.Uint64(src[n-16:]) ^ last
+		d := binary.LittleEndian.Uint64(src[n-8:]) ^ last
+		binary.LittleEndian.PutUint64(dst, a)
+		binary.LittleEndian.PutUint64(dst[8:], b)
+		binary.LittleEndian.PutUint64(dst[n-16:], c)
+		binary.LittleEndian.PutUint64(dst[n-8:], d)
 	case n >= 8:
-		first := binary.LittleEndian.Uint64(src) ^ k
-		last := binary.LittleEndian.Uint64(src[n-8:]) ^ bits.RotateLeft64(k, -8*n)
+		first := binary.LittleEndian.Uint64(src) ^ twice(key)
+		last := binary.LittleEndian.Uint64(src[n-8:]) ^ twice(next)
 		binary.LittleEndian.PutUint64(dst, first)
 		binary.LittleEndian.PutUint64(dst[n-8:], last)
 	case n >= 4:
 		first := binary.LittleEndian.Uint32(src) ^ key
-		last := binary.LittleEndian.Uint32(src[n-4:]) ^ bits.RotateLeft32(key, -8*n)
+		last := binary.LittleEndian.Uint32(src[n-4:]) ^ next
 		binary.LittleEndian.PutUint32(dst, first)
 		binary.LittleEndian.PutUint32(dst[n-4:], last)
 	default:
@@ -49,13 +56,17 @@ func xor(dst, src []byte, key uint32) {
 			dst[i] = c ^ byte(key>>(8*i))
 		}
 	}
+	return next
 }
 
-// xorWords is xor for 8 bytes and more; k is the key twice. With the
-// full slice expressions and strict comparisons no slice can get empty, which
-// spares the loops the code that keeps pointers inside their memory.
-func xorWords(dst, src []byte, k uint64) {
-	n := len(src)
+// twice returns the word of 8 bytes that key masks.
+func twice(key uint32) uint64 { return uint64(key)<<32 | uint64(key) }
+
+// xorWords is xor for 8 bytes and more by words, in Go. With the full slice
+// expressions and strict comparisons no slice can get empty, which spares the
+// loops the code that keeps pointers inside their memory.
+func xorWords(dst, src []byte, key uint32) {
+	n, k := len(src), twice(key)
 	dst, src = dst[:n:n], src[:n:n]
 	end := dst[n-8:]
 	last := binary.LittleEndian.Uint64(src[n-8:]) ^ bits.RotateLeft64(k, -8*n)

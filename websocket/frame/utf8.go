@@ -86,16 +86,27 @@ const (
 	markers3, sequences3 = 0xC0C0F0_C0C0F0, 0x8080E0_8080E0
 )
 
-// validate returns the state behind p, coming from state s. Runs of ASCII and
-// of sequences of 3 bytes (most of the living scripts of Asia) are taken by
-// words, all the rest by steps.
+// vectorMin is the number of bytes from which on validateVector pays.
+const vectorMin = 64
+
+// validate returns the state behind p, coming from state s. Short texts and
+// those of machines without vector code are its own: runs of ASCII and of
+// sequences of 3 bytes (most of the living scripts of Asia) are taken by words,
+// all the rest by steps.
 func validate(s uint64, p []byte) uint64 {
+	if len(p) >= vectorMin && vector {
+		return validateVector(s, p)
+	}
 	p = p[:len(p):len(p)] // and > below: see xorWords
+	whole := p
 	for len(p) > 8 {
 		if s == start {
 			w := binary.LittleEndian.Uint64(p)
 			if w&highBits == 0 {
-				p = skipASCII(p[8:])
+				p = p[8:]
+				for len(p) > 32 && isASCII32(p) {
+					p = p[32:]
+				}
 				continue
 			}
 			if w&markers3 == sequences3 && legal3(w) && legal3(w>>24) {
@@ -116,24 +127,63 @@ func validate(s uint64, p []byte) uint64 {
 		}
 		p = p[8:]
 	}
+	if s == start && len(whole) >= 8 && binary.LittleEndian.Uint64(whole[len(whole)-8:])&highBits == 0 {
+		return start // p is the end of that word
+	}
+	for len(p) > 3 {
+		s = steps[p[0]] >> (s & 63)
+		s = steps[p[1]] >> (s & 63)
+		s = steps[p[2]] >> (s & 63)
+		s = steps[p[3]] >> (s & 63)
+		p = p[4:]
+	}
 	for _, c := range p {
 		s = steps[c] >> (s & 63)
 	}
 	return s & 63
 }
 
-// skipASCII returns p without the blocks of 32 ASCII bytes at its front, save
-// for one that ends p.
-func skipASCII(p []byte) []byte {
-	for len(p) > 32 {
-		w := binary.LittleEndian.Uint64(p) | binary.LittleEndian.Uint64(p[8:]) |
-			binary.LittleEndian.Uint64(p[16:]) | binary.LittleEndian.Uint64(p[24:])
-		if w&highBits != 0 {
-			break
+// isASCII32 reports whether the first 32 bytes of p are ASCII.
+func isASCII32(p []byte) bool {
+	w := binary.LittleEndian.Uint64(p) | binary.LittleEndian.Uint64(p[8:]) |
+		binary.LittleEndian.Uint64(p[16:]) | binary.LittleEndian.Uint64(p[24:])
+	return w&highBits == 0
+}
+
+// validateVector is validate for vectorMin bytes and more, with vector code.
+func validateVector(s uint64, p []byte) uint64 {
+	for s != start { // for up to 3 bytes
+		if s == invalid {
+			return invalid
 		}
-		p = p[32:]
+		s = steps[p[0]] >> s & 63
+		p = p[1:]
 	}
-	return p
+	if len(p) < vectorMin {
+		return validate(s, p)
+	}
+	if !validVector(&p[0], len(p)) {
+		return invalid
+	}
+	for _, c := range openEnd(p) {
+		s = steps[c] >> (s & 63)
+	}
+	return s & 63
+}
+
+// openEnd returns the end of p if it can be the start of a sequence that goes
+// on behind p. Of 3 bytes and more, that is all that validVector leaves to do.
+func openEnd(p []byte) []byte {
+	n := len(p)
+	switch {
+	case p[n-1] >= 0xC0:
+		return p[n-1:]
+	case p[n-2] >= 0xE0:
+		return p[n-2:]
+	case p[n-3] >= 0xF0:
+		return p[n-3:]
+	}
+	return nil
 }
 
 // legal3 reports whether the sequence of 3 bytes at the bottom of w is neither
