@@ -96,7 +96,7 @@ func (r *Request) parseTarget() error {
 // A field is one line of a header. canonical says that the name is spelled as the
 // keys of Request.Header are.
 type field struct {
-	name, value []byte
+	name, value string
 	canonical   bool
 }
 
@@ -113,7 +113,7 @@ func parseField(line []byte) (f field, err error) {
 	if hasControl(value) {
 		return f, refuse(statusBadRequest, "RFC 9110 §5.5", "the value of header %s has a control character in it", quote(text(line[:n])))
 	}
-	return field{line[:n], trimBytes(value), canonical}, nil
+	return field{text(line[:n]), trim(text(value)), canonical}, nil
 }
 
 // fieldError says what is wrong with a line that has only n bytes of a name in
@@ -200,17 +200,4 @@ func hasControlByte(b []byte) bool {
 		}
 	}
 	return false
-}
-
-func isSpace(c byte) bool { return c == ' ' || c == '\t' }
-
-// trimBytes is trim for bytes.
-func trimBytes(b []byte) []byte {
-	for len(b) > 0 && isSpace(b[0]) {
-		b = b[1:]
-	}
-	for len(b) > 0 && isSpace(b[len(b)-1]) {
-		b = b[:len(b)-1]
-	}
-	return b
 }

@@ -28,6 +28,7 @@ type Head struct {
 
 	names  []byte        // the names of fields that did not come in canonical form
 	values []string      // one for each key of Request.Header
+	marks  uint64        // of the names in Request.Header: without its mark, a name is new
 	hosts  int           // how many lines of Host there were
 	offers extensionList // those of the last Check
 }
@@ -56,16 +57,14 @@ type Head struct {
 func (h *Head) Parse(b []byte, seen int) (n int, err error) {
 	b = b[:min(len(b), MaxHead)]
 	seen = min(max(seen, 0), len(b))
-	from := max(seen-(len(endOfHead)-1), 0)
-	end := bytes.Index(b[from:], endOfHead)
-	if end < 0 {
-		return 0, checkBeginning(b, seen)
+	// Most heads come in one piece, in which the lines are the quickest way to the
+	// end.
+	if seen == 0 || bytes.Contains(b[max(seen-(len(endOfHead)-1), 0):], endOfHead) {
+		if n, err = h.parse(b); n > 0 || err != nil {
+			return n, err
+		}
 	}
-	n = from + end + len(endOfHead)
-	if err := h.parse(b[:n]); err != nil {
-		return 0, err
-	}
-	return n, nil
+	return 0, checkBeginning(b, seen)
 }
 
 // Check is the function Check for the request that was parsed, without
@@ -78,29 +77,41 @@ func (h *Head) Check(p *Policy) (Accepted, error) {
 // endOfHead is the end of the last line and the empty line.
 var endOfHead = []byte("\r\n\r\n")
 
-// parse parses a whole head.
-func (h *Head) parse(b []byte) error {
-	h.reset()
-	line, rest := cutLine(b[requestLine(b) : len(b)-len("\r\n")])
-	if err := checkMethod(line, 0); err != nil {
-		return err
+// parse parses a head. It returns 0 and no error if b has no end of one in it.
+func (h *Head) parse(b []byte) (n int, err error) {
+	line, rest := cutLine(b[requestLine(b):])
+	if len(line) == 0 {
+		return 0, nil
 	}
+	h.reset()
 	if err := h.Request.parseLine(line); err != nil {
-		return err
+		return 0, err
 	}
 	fields := 0
-	for len(rest) > 0 {
+	for {
 		line, rest = cutLine(rest)
+		if len(line) == 0 {
+			return 0, nil
+		}
+		if string(line) == "\r\n" {
+			break
+		}
 		f, err := parseField(line)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if fields++; fields <= MaxFields {
 			h.add(f)
 		}
 	}
-	// What is wrong with the whole comes last, as it does if the lines come one
-	// by one.
+	if err := h.checkWhole(fields); err != nil {
+		return 0, err
+	}
+	return len(b) - len(rest), nil
+}
+
+// checkWhole checks what shows only at the end of the head, however it came.
+func (h *Head) checkWhole(fields int) error {
 	if fields > MaxFields {
 		return refuse(statusFieldsTooLarge, sectionTooLarge, "the request has more than %d header fields", MaxFields)
 	}
@@ -121,14 +132,14 @@ func (h *Head) reset() {
 	if h.values == nil {
 		h.values = make([]string, 0, MaxFields)
 	}
-	h.names, h.values, h.hosts = h.names[:0], h.values[:0], 0
+	h.names, h.values, h.marks, h.hosts = h.names[:0], h.values[:0], 0, 0
 }
 
 // add adds one field to the request.
 func (h *Head) add(f field) {
-	name, value := text(f.name), text(f.value)
+	name, value := f.name, f.value
 	if !f.canonical {
-		name = h.canonical(f.name)
+		name = h.canonical(name)
 	}
 	if name == "Host" {
 		if h.hosts++; h.hosts == 1 && h.Request.Host == "" {
@@ -136,27 +147,29 @@ func (h *Head) add(f field) {
 		}
 		return
 	}
-	values := h.Request.Header[name]
-	if values == nil {
-		// The capacity makes a second value of the name go elsewhere.
-		h.values = append(h.values, value)
-		values = h.values[len(h.values)-1 : len(h.values) : len(h.values)]
-	} else {
-		values = append(values, value)
+	// To look a name up takes as long as the rest of the line.
+	mark := uint64(1) << ((len(name) + int(name[0]) + int(name[len(name)-1])) % 64)
+	if h.marks&mark != 0 {
+		if values := h.Request.Header[name]; values != nil {
+			h.Request.Header[name] = append(values, value)
+			return
+		}
 	}
-	h.Request.Header[name] = values
+	h.marks |= mark
+	h.values = append(h.values, value)
+	// The capacity makes a second value of the name go elsewhere.
+	h.Request.Header[name] = h.values[len(h.values)-1 : len(h.values) : len(h.values)]
 }
 
 // canonical returns the canonical form of a name. It lies in h.names, whose old
 // array lives on under the names in it if there has to be a larger one.
-func (h *Head) canonical(name []byte) string {
+func (h *Head) canonical(name string) string {
 	start := len(h.names)
 	first := true
-	for _, c := range name {
-		if first && 'a' <= c && c <= 'z' {
-			c -= 'a' - 'A'
-		} else if !first {
-			c = lower(c)
+	for i := range len(name) {
+		c := lower(name[i])
+		if first && isLetter(c) {
+			c &^= 0x20
 		}
 		h.names = append(h.names, c)
 		first = c == '-'
@@ -231,7 +244,8 @@ func requestLine(b []byte) int {
 	return 0
 }
 
-// cutLine takes one line off the front of b, with its end. There is one.
+// cutLine takes one line off the front of b, with its end. It is empty if there is
+// none.
 func cutLine(b []byte) (line, rest []byte) {
 	n := bytes.IndexByte(b, '\n') + 1
 	return b[:n], b[n:]

@@ -111,5 +111,13 @@ func lower(c byte) byte {
 
 // trim cuts optional white space, which is spaces and tabs (RFC 9110 §5.6.3).
 func trim(s string) string {
-	return strings.Trim(s, " \t")
+	for s != "" && isSpace(s[0]) {
+		s = s[1:]
+	}
+	for s != "" && isSpace(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
 }
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' }
