@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/duplexhq/duplex/internal/assert"
@@ -101,6 +102,10 @@ func FuzzParseLikeNetHTTP(f *testing.F) {
 		a, err := h.Check(nil)
 		if httpErr != nil {
 			assert.True(t, err != nil, "net/http refuses it: "+errorText(httpErr))
+			return
+		}
+		if strings.Contains(h.Request.Host, "@") { // which net/http strips (RFC 9110 §4.2.4)
+			assert.True(t, err != nil, "a user in the target")
 			return
 		}
 		assertSameRequest(t, &h.Request, fromHTTP(req))

@@ -65,6 +65,8 @@ var goodHeads = []struct {
 	{"RFC 9112 §3.2.2 absolute target", start("GET http://b:80/c?d HTTP/1.1"), Request{"GET", 1, 1, "http://b:80/c?d", "b:80", headers{}, false, false}},
 	{"RFC 9112 §3.2.2 without a path", start("GET HTTP://b HTTP/1.1"), Request{"GET", 1, 1, "HTTP://b", "b", headers{}, false, false}},
 	{"RFC 9112 §3.2.2 with a query behind the host", start("GET http://b?http://c/ HTTP/1.1"), Request{"GET", 1, 1, "http://b?http://c/", "b", headers{}, false, false}},
+	{"RFC 9110 §4.2.4 user in the target is for Check to refuse", start("GET http://b@c HTTP/1.1"),
+		Request{"GET", 1, 1, "http://b@c", "b@c", headers{}, false, false}},
 	{"RFC 9112 §3.2.3 authority of CONNECT", start("CONNECT b:80 HTTP/1.1"), Request{"CONNECT", 1, 1, "b:80", "a", headers{}, false, false}},
 	{"RFC 9112 §3.2.4 asterisk", start("OPTIONS * HTTP/1.1"), Request{"OPTIONS", 1, 1, "*", "a", headers{}, false, false}},
 	{"RFC 9110 §7.2 empty Host", "GET / HTTP/1.1\r\nHost:\r\n\r\n", Request{"GET", 1, 1, "/", "", headers{}, false, false}},
