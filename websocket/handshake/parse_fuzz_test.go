@@ -73,11 +73,11 @@ func assertSameCheck(t *testing.T, h *Head) {
 
 // stricter are the rules that we keep and net/http does not, by section.
 var stricter = []string{
-	"RFC 9112 §2.2", // an LF by itself ends a line there
-	"RFC 9112 §3.2", // a target beyond ASCII; a Host beside an absolute target, or two
-	"RFC 9112 §5.2", // a folded line is joined to the one before
+	"RFC 9112 §2.2",                                 // an LF by itself ends a line there
+	"RFC 9112 §3.2",                                 // a target beyond ASCII; a Host beside an absolute target, or two
+	"RFC 9112 §5.2",                                 // a folded line is joined to the one before
 	"RFC 9112 §5", "RFC 9112 §5.1", "RFC 9110 §5.5", // its server looks at names and values, not ReadRequest
-	"RFC 6585 §5",   // net/http has no limit to the number of fields, and a higher one to their bytes
+	"RFC 6585 §5", // net/http has no limit to the number of fields, and a higher one to their bytes
 	"RFC 9110 §15.5.15",
 }
 

@@ -82,6 +82,8 @@ func reason(status int) string {
 		return "Method Not Allowed"
 	case 408:
 		return "Request Timeout"
+	case 413:
+		return "Request Entity Too Large"
 	case statusTargetTooLong:
 		return "Request URI Too Long"
 	case statusUpgradeRequired:
@@ -92,8 +94,14 @@ func reason(status int) string {
 		return "Request Header Fields Too Large"
 	case statusInternalServerError:
 		return "Internal Server Error"
+	case 501:
+		return "Not Implemented"
+	case 502:
+		return "Bad Gateway"
 	case 503:
 		return "Service Unavailable"
+	case 504:
+		return "Gateway Timeout"
 	case statusVersionNotSupported:
 		return "HTTP Version Not Supported"
 	}

@@ -15,7 +15,8 @@ func SelectSubprotocol(offered []string, supported []string) (string, error) {
 	if len(offered) == 0 {
 		return "", nil
 	}
-	var names []string
+	var few [16]string
+	names := few[:0]
 	for e := range elements(offered) {
 		if !isToken(e) {
 			return "", refuse(statusBadRequest, "RFC 6455 §4.1",
