@@ -10,11 +10,20 @@
 // own has to spell the names in the same way: first letter and every letter
 // after a hyphen in upper case, all others in lower case.
 //
+// A server that has no net/http under it lets a Head do that. It goes from the
+// bytes of a request to those of the answer without allocating:
+//
+//	n, err := head.Parse(b, seen)                  // GET … in, with n == 0 for "more"
+//	accepted, err := head.Check(policy)
+//	dst, err = AppendResponse(dst, accepted, nil)  // 101, or for any of the errors:
+//	dst = AppendRefusal(dst, err)
+//
 // The rules are kept strictly in both roles. Every breach is an *Error that
 // names the rule and, on the server, the status to answer with.
 //
 // All functions are pure: they keep nothing, change none of their arguments
-// but dst, and may be called from any number of goroutines.
+// but dst, and may be called from any number of goroutines. The methods of a Head
+// are for one at a time.
 //
 // # Caveats
 //

@@ -78,6 +78,8 @@ var goodHeads = []struct {
 	{"RFC 9110 §5.1 signs in a name", get("a_B.1`|~!#$%&'*+^: 1"), Request{"GET", 1, 1, "/", "a", headers{"A_b.1`|~!#$%&'*+^": {"1"}}, false, false}},
 	{"RFC 9110 §5.3 order of values", get("X: 1", "Y: 2", "x: 3", "Y: 4", "X: 5"),
 		Request{"GET", 1, 1, "/", "a", headers{"X": {"1", "3", "5"}, "Y": {"2", "4"}}, false, false}},
+	{"names of the same length and ends", get("Ab: 1", "Ba: 2", "Ab: 3", "Ba: 4"),
+		Request{"GET", 1, 1, "/", "a", headers{"Ab": {"1", "3"}, "Ba": {"2", "4"}}, false, false}},
 	{"RFC 9110 §5.5 empty values", get("X:", "X: \t"), Request{"GET", 1, 1, "/", "a", headers{"X": {"", ""}}, false, false}},
 	{"RFC 9110 §5.5 bytes beyond ASCII", get("X: \x80\xffgr\u00fc\u00dfe, und ein Tab:\t."),
 		Request{"GET", 1, 1, "/", "a", headers{"X": {"\x80\xffgr\u00fc\u00dfe, und ein Tab:\t."}}, false, false}},
@@ -132,13 +134,13 @@ var badHeads = []struct {
 	{"RFC 9112 §3.2 two Hosts", get("Host: a"), 400, "RFC 9112 §3.2", "Host is sent 2 times"},
 	{"RFC 9112 §3.2 two Hosts in other letters", get("X: b", "hOST: c"), 400, "RFC 9112 §3.2", "Host is sent 2 times"},
 	{"RFC 9112 §3.2 two Hosts in HTTP/1.0", "GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n", 400, "RFC 9112 §3.2", "Host is sent 2 times"},
-	{"RFC 9112 §3.2 two empty Hosts", "GET / HTTP/1.1\r\nHost:\r\nHost:\r\n\r\n", 400, "RFC 9112 §3.2", "Host is sent 2 times"},
+	{"RFC 9112 §3.2 two empty Hosts", "GET / HTTP/1.1\r\nHost:\r\n" + "Host:\r\n\r\n", 400, "RFC 9112 §3.2", "Host is sent 2 times"},
 	{"RFC 9112 §2.2 LF behind the first line", "GET / HTTP/1.1\nHost: a\r\n\r\n", 400, "RFC 9112 §2.2", "LF without CR"},
 	{"RFC 9112 §2.2 LF behind a field", "GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n", 400, "RFC 9112 §2.2", "LF without CR"},
 	{"RFC 9112 §2.2 LFs only", "GET / HTTP/1.1\nHost: a\n\n", 400, "RFC 9112 §2.2", "LF without CR"},
 	{"RFC 9112 §2.2 empty line that is an LF", "GET / HTTP/1.1\r\nHost: a\r\n\n", 400, "RFC 9112 §2.2", "LF without CR"},
 	{"RFC 9112 §2.2 CR in a value", get("X: a\rb"), 400, "RFC 9110 §5.5", `header "X" has a control character`},
-	{"RFC 9112 §2.2 CR CR LF", get("X: a\r"), 400, "RFC 9110 §5.5", "control character"},
+	{"RFC 9112 §2.2 two CRs before an LF", get("X: a\r"), 400, "RFC 9110 §5.5", "control character"},
 	{"RFC 9112 §2.2 space before all fields", "GET / HTTP/1.1\r\n Host: a\r\n\r\n", 400, "RFC 9112 §5.2", "is folded"},
 	{"RFC 9112 §5.2 folded line", get("X: a", " b"), 400, "RFC 9112 §5.2", `" b" is folded`},
 	{"RFC 9112 §5.2 folded with a tab", get("X: a", "\tUpgrade: websocket"), 400, "RFC 9112 §5.2", "is folded"},
@@ -286,13 +288,12 @@ func TestParseRefusesEarly(t *testing.T) {
 // has the whole head. So a head that comes byte by byte is read twice, not a thousand times.
 func TestParseDoesNotLookAgain(t *testing.T) {
 	var h Head
-	first := []byte(get("X: " + letterA(100)))
-	b := append(first[:len(first)-2:len(first)-2], "Y: b\r\nZ: c"...)
-	seen := len(first)
+	b := []byte(strings.TrimSuffix(get("X: "+letterA(100)), "\r\n") + "Y: b\r\nZ: c")
+	seen := len(b) - len(": b\r\nZ: c")
 	n, err := h.Parse(b[:seen], 0)
 	assert.NoError(t, err)
 	assert.Equal(t, n, 0)
-	clear(b[:len(first)-4])
+	clear(b[:seen-len("\r\nY")])
 	for i := seen + 1; i <= len(b); i++ {
 		n, err = h.Parse(b[:i], i-1)
 		assert.NoError(t, err)

@@ -76,8 +76,7 @@ func TestRefusalIsThatOfNetHTTP(t *testing.T) {
 	for _, refusal := range errs {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			status := 400
-			var e *Error
-			if errors.As(refusal, &e) {
+			if e, ok := errors.AsType[*Error](refusal); ok {
 				status = e.Status
 				maps.Copy(w.Header(), e.Header)
 			}
