@@ -1,0 +1,58 @@
+//go:build unix
+
+package event
+
+import (
+	"net"
+	"os"
+	"syscall"
+)
+
+// readFD reads from a descriptor that does not block. The error is a bare
+// syscall.Errno for EAGAIN.
+func readFD(fd int, b []byte) (int, error) {
+	for {
+		n, err := syscall.Read(fd, b)
+		switch err {
+		case nil, syscall.EAGAIN:
+			return n, err
+		case syscall.EINTR:
+		default:
+			return 0, os.NewSyscallError("read", err)
+		}
+	}
+}
+
+// writeFD writes to a descriptor that does not block, as much as there is room for.
+func writeFD(fd int, b []byte) (total int, err error) {
+	for len(b) > 0 {
+		n, err := syscall.Write(fd, b)
+		switch {
+		case n > 0:
+			total += n
+			if n < len(b) {
+				return total, nil // there is no room for more
+			}
+			b = b[n:]
+		case err == syscall.EINTR:
+		case err == syscall.EAGAIN:
+			return total, nil
+		default:
+			return total, os.NewSyscallError("write", err)
+		}
+	}
+	return total, nil
+}
+
+// rawConn returns the descriptor beneath conn if using it is the same as using conn: so
+// it is for plain TCP and Unix sockets, and nil for everything else.
+func rawConn(conn net.Conn) syscall.RawConn {
+	var raw syscall.RawConn
+	switch t := conn.(type) {
+	case *net.TCPConn:
+		raw, _ = t.SyscallConn()
+	case *net.UnixConn:
+		raw, _ = t.SyscallConn()
+	}
+	return raw
+}

@@ -1,0 +1,184 @@
+package event
+
+import "github.com/duplexhq/duplex/websocket"
+
+// wake sees to it that what waits is written, if that is nobody's task yet. mu is held
+// and released.
+func (c *Conn) wake() {
+	tell := c.needsFlush()
+	c.mu.Unlock()
+	if tell {
+		c.home.schedule(c)
+	}
+}
+
+// needsFlush tells whether what waits is nobody's task yet. If so the caller is to call
+// schedule. mu must be held.
+func (c *Conn) needsFlush() bool {
+	if c.cork != nil || c.writing || c.dirty || c.blocked.Load() {
+		return false
+	}
+	c.dirty = true
+	return true
+}
+
+// flushDirty writes what waits, because somebody scheduled that.
+func (c *Conn) flushDirty() {
+	c.mu.Lock()
+	c.dirty = false
+	if c.out != nil && c.cork == nil && !c.writing && !c.blocked.Load() {
+		c.flush()
+	}
+	c.mu.Unlock()
+}
+
+// flush writes what waits until nothing does or the network takes no more. Nobody else
+// is writing. mu is held, and released while it writes: what is appended meanwhile
+// leaves too.
+func (c *Conn) flush() {
+	c.writing = true
+	for c.out != nil {
+		o, all := c.out, c.out.size
+		o.flying = len(o.segs)
+		c.mu.Unlock()
+		n, err := c.writeSegments(o.segs[:o.flying:o.flying])
+		c.mu.Lock()
+		o.flying = 0
+		if err != nil {
+			c.fallSilent(err)
+			break
+		}
+		o.advance(n)
+		if len(o.segs) == 0 {
+			c.out = nil
+			o.free()
+			continue
+		}
+		if o.size <= c.engine.settings.maxQueue/2 {
+			o.relieve()
+		}
+		if n < all {
+			c.block()
+			break
+		}
+	}
+	c.writing = false
+}
+
+// writeSegments writes segments and returns how many bytes the network took.
+func (c *Conn) writeSegments(segs []segment) (int, error) {
+	if len(segs) == 1 {
+		return c.home.write(c, segs[0].b)
+	}
+	return c.home.writeAll(c, segs)
+}
+
+// pour writes what is corked. mu is held, and released while it writes.
+func (c *Conn) pour() {
+	k := c.cork
+	b := k.b
+	if len(b) == 0 || c.writing || c.out != nil {
+		return
+	}
+	// Another goroutine may send meanwhile, and finds that somebody is writing, so
+	// that k.b is left alone.
+	c.writing = true
+	c.mu.Unlock()
+	n, err := c.home.write(c, b)
+	c.mu.Lock()
+	c.writing = false
+	k.b = b[:0]
+	switch {
+	case err != nil:
+		c.fallSilent(err)
+	case n < len(b):
+		c.box().push(b[n:])
+		c.block()
+	case c.out != nil:
+		c.flush()
+	}
+}
+
+// uncork writes what the handler sent while the cork k was lent to c, and takes the cork
+// back. It returns the one to use next: a new one if another goroutine, which filled it,
+// is writing from it.
+func (c *Conn) uncork(k *cork) *cork {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cork != k { // taken back while the handler took its time
+		return k
+	}
+	if c.writing {
+		c.cork = nil
+		return newCork(c.engine.settings.cork)
+	}
+	c.pour()
+	c.cork = nil
+	if c.out != nil && !c.writing && !c.blocked.Load() {
+		c.flush()
+	}
+	return k
+}
+
+// takeCork takes the cork back while the handler of c is still running, so that what
+// it sent, and what it and others will send, is not held up.
+func (c *Conn) takeCork() {
+	c.mu.Lock()
+	if c.cork == nil {
+		c.mu.Unlock()
+		return
+	}
+	if !c.writing && len(c.cork.b) > 0 {
+		c.uncorkInto(c.box())
+	}
+	c.cork = nil
+	if c.out == nil {
+		c.mu.Unlock()
+		return
+	}
+	c.wake()
+}
+
+// block takes note that the network takes no more. mu must be held.
+func (c *Conn) block() {
+	if c.blocked.Load() || c.doomed {
+		return
+	}
+	c.blocked.Store(true)
+	c.stalled = c.engine.now.Load()
+	if t := c.engine.ticks(c.engine.settings.writeTimeout); t > 0 {
+		c.home.members().hurry(c, c.stalled+t)
+	}
+	if !c.awaited {
+		c.awaited = true
+		c.home.await(c)
+	}
+}
+
+// writable goes on writing when the network takes bytes again. It tells whether it
+// still does.
+func (c *Conn) writable() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.blocked.Store(false)
+	if c.out != nil && !c.writing {
+		c.flush()
+	}
+	c.awaited = c.blocked.Load()
+	return !c.awaited
+}
+
+// fallSilent gives up what waits, because a write failed: the transport is gone in this
+// direction. Whoever reads finds out too, but after what the peer sent before, which
+// may say why. mu must be held.
+func (c *Conn) fallSilent(err error) {
+	c.broken = &websocket.CloseError{Cause: err}
+	c.blocked.Store(false)
+	if o := c.out; o != nil {
+		c.out = nil
+		o.free()
+	}
+	if c.cork != nil {
+		c.cork.b = c.cork.b[:0]
+	}
+}

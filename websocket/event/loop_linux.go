@@ -1,0 +1,437 @@
+package event
+
+import (
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/duplexhq/duplex/websocket/handshake"
+)
+
+// A loop waits for many connections and calls the handler for what happens on them. It
+// is the home of these connections: nobody else closes their descriptors, and reads from
+// them only if the loop left one to a handler that takes its time.
+//
+// The goroutine that runs the loop never waits in a system call. When there is nothing to
+// do it waits for the loop's epoll descriptor in the poller of Go's runtime, as goroutines
+// do that read from a socket, and so gives its processor to others.
+type loop struct {
+	loops *loops
+	ep    int             // the epoll descriptor
+	file  *os.File        // the same, for the runtime's poller
+	poll  syscall.RawConn // of file
+	bell  int             // an eventfd, which wakes the loop
+	list  members
+
+	joined joined
+
+	// turn is odd while a function of the handler runs, of current. Whoever makes
+	// it even is the one who goes on with the loop.
+	turn    atomic.Uint64
+	current *Conn
+
+	// What follows belongs to the worker that runs the loop.
+
+	table   []*Conn // by descriptor
+	gen     int32   // of the connection added last
+	sockets []socket
+	scratch []*Conn
+
+	asleep atomic.Bool // the worker waits, or is about to
+
+	mu      sync.Mutex
+	inbox   []*Conn  // connections that need attention
+	spare   []*Conn  // memory for the next inbox
+	calls   []func() // what else is to be done
+	ticked  bool     // the clock ticked
+	stopped bool     // it is to end when there is nothing left
+}
+
+// A socket is a listener's descriptor.
+type socket struct {
+	fd     int
+	server *Server
+	events uint32 // that epoll is to tell of
+}
+
+// A spot is where a loop keeps a Conn.
+type spot struct {
+	fd       int32
+	gen      int32  // tells it from an earlier connection with the same descriptor
+	interest uint32 // the events that epoll tells of; guarded by mu
+
+	// detached says that the handler takes its time in a goroutine of its own. It
+	// is set while no worker runs the loop, and taken back by the one that does.
+	detached bool
+
+	// What follows belongs to whoever drives the connection.
+
+	last     verdict
+	fresh    bool    // its OnOpen is due
+	returns  bool    // its handler has returned to the loop
+	eof      bool    // the transport ended
+	server   *Server // of a connection whose opening handshake is under way
+	request  *buffer // what there is of its request
+	lingered int32   // bytes read after the end
+	early    *buffer // what came behind the request
+}
+
+// A worker is a goroutine that runs a loop.
+type worker struct {
+	desk
+	events  []syscall.EpollEvent
+	head    handshake.Head
+	turn    uint64
+	deposed bool // another goroutine runs the loop now
+	rounds  int
+}
+
+const (
+	loopBuffer  = 256 << 10 // bytes of the buffer that a loop reads into
+	loopEvents  = 256       // how many events it takes at a time
+	readRounds  = 4         // how often it reads from one connection before others get their turn
+	acceptBurst = 64        // how many connections it accepts before others get their turn
+)
+
+var workers sync.Pool
+
+func (e *engine) newWorker() *worker {
+	if w, ok := workers.Get().(*worker); ok && cap(w.cork.b) >= e.settings.cork {
+		w.deposed = false
+		return w
+	}
+	return &worker{
+		desk:   desk{buf: make([]byte, loopBuffer), cork: newCork(e.settings.cork)},
+		events: make([]syscall.EpollEvent, loopEvents),
+	}
+}
+
+func newLoop(ls *loops) (*loop, error) {
+	l := &loop{loops: ls}
+	var err error
+	if l.ep, err = syscall.EpollCreate1(syscall.EPOLL_CLOEXEC); err != nil {
+		return nil, os.NewSyscallError("epoll_create", err)
+	}
+	// Without it the runtime's poller would not take it.
+	if err = syscall.SetNonblock(l.ep, true); err == nil {
+		l.file = os.NewFile(uintptr(l.ep), "epoll")
+		l.poll, err = l.file.SyscallConn()
+	}
+	if err == nil {
+		l.bell, err = newEventFD()
+	}
+	if err == nil {
+		// Told once for each ring, it need not be read.
+		err = epollControl(l.ep, syscall.EPOLL_CTL_ADD, l.bell, syscall.EPOLLIN|epollET, 0)
+	}
+	return l, err
+}
+
+const epollET = 1 << 31 // syscall.EPOLLET is negative
+
+// run runs the loop until it ends or another worker takes over.
+func (l *loop) run(w *worker) {
+	for !w.deposed {
+		n := epollWait(l.ep, w.events)
+		for i := 0; i < n && !w.deposed; i++ {
+			l.handle(w, &w.events[i])
+		}
+		if w.deposed {
+			break
+		}
+		if !l.work(w) && n == 0 {
+			if l.ends() {
+				l.close()
+				break
+			}
+			l.wait()
+		}
+		if w.rounds++; w.rounds%16 == 0 {
+			runtime.Gosched() // to those who are ready to run, of whom the loop may never hear
+		}
+	}
+	if !w.deposed {
+		workers.Put(w)
+	}
+}
+
+// wait waits until there is something to do.
+func (l *loop) wait() {
+	l.asleep.Store(true)
+	if !l.hasWork() {
+		var ready [1]syscall.EpollEvent
+		_ = l.poll.Read(func(uintptr) bool { return epollWait(l.ep, ready[:]) > 0 })
+	}
+	l.asleep.Store(false)
+}
+
+// wake ends the loop's wait.
+func (l *loop) wake() {
+	if l.asleep.Load() && l.asleep.CompareAndSwap(true, false) {
+		one := [8]byte{1}
+		_, _ = syscall.Write(l.bell, one[:])
+	}
+}
+
+func (l *loop) hasWork() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.inbox) > 0 || len(l.calls) > 0 || l.ticked || l.stopped
+}
+
+// handle takes one event.
+func (l *loop) handle(w *worker, ev *syscall.EpollEvent) {
+	fd := int(ev.Fd)
+	if fd == l.bell {
+		return
+	}
+	if fd >= len(l.table) || l.table[fd] == nil {
+		l.accept(fd)
+		return
+	}
+	c := l.table[fd]
+	if c.gen != ev.Pad {
+		return // of a connection that is gone
+	}
+	if ev.Events&(syscall.EPOLLOUT|syscall.EPOLLERR|syscall.EPOLLHUP) != 0 {
+		if l.writable(w, c); w.deposed {
+			return
+		}
+	}
+	if ev.Events&(syscall.EPOLLIN|syscall.EPOLLERR|syscall.EPOLLHUP) != 0 && l.table[fd] == c {
+		l.readable(w, c)
+	}
+}
+
+// writable goes on with a connection whose network takes bytes again.
+func (l *loop) writable(w *worker, c *Conn) {
+	if !c.isAwaited() || !c.writable() {
+		return
+	}
+	if c.detached {
+		l.watch(c)
+		return
+	}
+	if c.last == paused {
+		l.enter(w, c)
+		c.last, w.cork = c.resume(w.cork)
+		l.leave(w, c)
+	}
+	if !w.deposed {
+		l.settle(w, c)
+	}
+}
+
+// readable reads from a connection and handles what came.
+func (l *loop) readable(w *worker, c *Conn) {
+	switch {
+	case c.detached || c.last == paused || c.last == over && c.phase == open:
+		l.watch(c) // so that it is not told again
+		return
+	case c.phase == opening:
+		l.readRequest(w, c)
+		return
+	case c.phase != open:
+		l.lingerOn(w, c)
+		return
+	}
+	for range readRounds {
+		room := c.room()
+		direct := room != nil
+		if !direct {
+			room = w.buf
+		}
+		n, errno := recvFD(int(c.fd), room)
+		switch {
+		case errno == syscall.EAGAIN:
+			return
+		case n <= 0:
+			l.fail(w, c, errno)
+			return
+		}
+		l.enter(w, c)
+		c.last, w.cork = c.receive(room[:n], w.cork, direct)
+		if !l.leave(w, c) {
+			return
+		}
+		if c.last != wants {
+			l.settle(w, c)
+			return
+		}
+		if n < len(room) && !direct {
+			return
+		}
+	}
+}
+
+// fail takes the end of the transport.
+func (l *loop) fail(w *worker, c *Conn, errno syscall.Errno) {
+	var err error
+	if errno != 0 {
+		err = os.NewSyscallError("read", errno)
+	}
+	c.eof, c.last = true, over
+	c.finish(c.machine.EOF(err))
+	l.settle(w, c)
+}
+
+// enter is called before the functions of c's handler are, and leave after. In between
+// another worker may take over the loop, if it takes long: then leave returns false, and
+// this worker has to let go of the loop and of c, to which the loop will come back.
+func (l *loop) enter(w *worker, c *Conn) {
+	l.current = c
+	w.turn = l.turn.Add(1)
+	l.loops.monitor.stir()
+}
+
+func (l *loop) leave(w *worker, c *Conn) bool {
+	if l.turn.CompareAndSwap(w.turn, w.turn+1) {
+		return true
+	}
+	w.deposed = true
+	c.returns = true
+	l.attend(c)
+	return false
+}
+
+// attend has the loop look after c.
+func (l *loop) attend(c *Conn) {
+	l.mu.Lock()
+	l.inbox = append(l.inbox, c)
+	l.mu.Unlock()
+	l.wake()
+}
+
+// do has the loop call f.
+func (l *loop) do(f func()) {
+	l.mu.Lock()
+	l.calls = append(l.calls, f)
+	l.mu.Unlock()
+	l.wake()
+}
+
+// work looks after those who need attention. It tells whether there were any.
+func (l *loop) work(w *worker) bool {
+	l.mu.Lock()
+	list, calls, ticked := l.inbox, l.calls, l.ticked
+	l.inbox, l.spare, l.calls, l.ticked = l.spare[:0], nil, nil, false
+	l.mu.Unlock()
+	for _, f := range calls {
+		f()
+	}
+	if ticked {
+		l.scratch = l.list.sweep(l.loops.engine.now.Load(), l.scratch)
+	}
+	for i, c := range list {
+		if l.look(w, c); w.deposed {
+			l.mu.Lock()
+			l.inbox = append(l.inbox, list[i+1:]...)
+			l.mu.Unlock()
+			l.wake()
+			return true
+		}
+	}
+	clear(list)
+	l.mu.Lock()
+	l.spare = list[:0]
+	l.mu.Unlock()
+	return len(list) > 0 || len(calls) > 0 || ticked
+}
+
+// look looks after a connection that needs attention: it was opened, something waits to
+// be written, its handler has returned, or it is to be dropped.
+func (l *loop) look(w *worker, c *Conn) {
+	switch {
+	case c.phase == forgotten:
+		return
+	case c.returns:
+		c.returns, c.detached = false, false
+		l.settle(w, c)
+	case c.fresh:
+		c.fresh = false
+		l.open(w, c)
+	}
+	if w.deposed || c.phase == forgotten {
+		return
+	}
+	c.flushDirty()
+	if c.isDoomed() && !c.detached {
+		c.last = over
+		l.conclude(w, c)
+		return
+	}
+	if c.last == over && !c.detached && c.phase == open {
+		l.settle(w, c)
+	}
+}
+
+// open tells the handler of a new connection, and handles what came with its request.
+func (l *loop) open(w *worker, c *Conn) {
+	if err := l.add(c, int(c.fd)); err != nil {
+		c.mu.Lock()
+		c.giveUp(err, nil)
+		c.mu.Unlock()
+		return
+	}
+	c.flushDirty()
+	l.enter(w, c)
+	w.cork = c.tellOpen(w.cork)
+	if early := c.early; early != nil {
+		c.early = nil
+		c.last, w.cork = c.receive(early.b, w.cork, false)
+		early.free()
+	}
+	if l.leave(w, c) {
+		l.settle(w, c)
+	}
+}
+
+func (c *Conn) isAwaited() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.awaited
+}
+
+func (c *Conn) isDoomed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.doomed
+}
+
+// ends tells that the loop is to end, as nothing is left.
+func (l *loop) ends() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.stopped || len(l.inbox) > 0 || len(l.calls) > 0 || len(l.sockets) > 0 {
+		return false
+	}
+	l.list.mu.Lock()
+	defer l.list.mu.Unlock()
+	return len(l.list.list) == 0
+}
+
+// close closes the descriptors of the loop.
+func (l *loop) close() {
+	_ = l.file.Close()
+	_ = syscall.Close(l.bell)
+	l.loops.running.Done()
+}
+
+// add has the loop drive c, whose descriptor is fd.
+func (l *loop) add(c *Conn, fd int) error {
+	if l.gen++; l.gen < 0 {
+		l.gen = 0
+	}
+	c.fd, c.gen, c.interest = int32(fd), l.gen, syscall.EPOLLIN
+	for fd >= len(l.table) {
+		l.table = append(l.table, make([]*Conn, max(64, len(l.table)))...)
+	}
+	l.table[fd] = c
+	if err := epollControl(l.ep, syscall.EPOLL_CTL_ADD, fd, syscall.EPOLLIN, c.gen); err != nil {
+		l.table[fd] = nil
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,25 @@
+//go:build !linux
+
+package event
+
+import (
+	"net"
+
+	"github.com/duplexhq/duplex/websocket"
+)
+
+// loops is the epoll driver, which needs Linux. All its methods may be called with nil
+// and leave everything to the portable driver.
+type loops struct{}
+
+// A spot is where the epoll driver keeps a Conn.
+type spot struct{}
+
+func newLoops(*engine) *loops { return nil }
+
+func (*loops) adopt(*websocket.Transport, any) (*Conn, error) { return nil, nil }
+func (*loops) serve(*Server, net.Listener) (bool, error)      { return false, nil }
+func (*loops) listen(string) ([]net.Listener, error)          { return nil, nil }
+func (*loops) conns(into []*Conn) []*Conn                     { return into }
+func (*loops) tick()                                          {}
+func (*loops) stop()                                          {}

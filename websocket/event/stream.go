@@ -1,0 +1,395 @@
+package event
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/duplexhq/duplex/websocket"
+	"github.com/duplexhq/duplex/websocket/frame"
+	"github.com/duplexhq/duplex/websocket/proto"
+)
+
+// A stream is a connection with a goroutine of its own, and the home of that Conn: the
+// portable driver.
+//
+// On a TCP or Unix socket the goroutine lives inside one call of RawConn.Read. The
+// function that this calls reads and handles what came, and returns false to be called
+// again when there is more. A read that did not fill its buffer has emptied the socket,
+// so it need not be tried again to find that out: readiness is told once for all bytes
+// that come, and what comes later is told anew.
+//
+// On everything else, TLS above all, it waits with room for one frame header, and takes
+// a buffer when the header shows that more follows.
+type stream struct {
+	c    Conn
+	conn net.Conn
+	raw  syscall.RawConn // of conn, nil if using it is not the same as using conn
+	fd   int             // beneath raw
+
+	early []byte // what came behind the request
+	err   error  // what the transport said at its end
+	eof   bool   // it has ended
+	last  verdict
+}
+
+// A desk is what is needed to handle what was read.
+type desk struct {
+	buf  []byte
+	cork *cork
+}
+
+const (
+	deskSize   = 64 << 10 // bytes of the buffer of a desk
+	gatherSize = 64 << 10 // bytes of segments that are joined for one write
+)
+
+var desks sync.Pool
+
+// takeDesk returns a desk whose cork takes as much as the settings say.
+func (e *engine) takeDesk() *desk {
+	if d, ok := desks.Get().(*desk); ok && cap(d.cork.b) >= e.settings.cork+copyLimit+frame.MaxHeaderLen {
+		return d
+	}
+	return &desk{buf: make([]byte, deskSize), cork: newCork(e.settings.cork)}
+}
+
+// startStream begins the life of a connection with a goroutine of its own, which was
+// announced by enter.
+func (e *engine) startStream(t *websocket.Transport, data any) *Conn {
+	s := &stream{conn: t.Conn, early: t.Early}
+	c := &s.c
+	c.init(e, s, t, data)
+	c.phase = open
+	if s.raw = rawConn(t.Conn); s.raw != nil {
+		_ = s.raw.Control(func(fd uintptr) { s.fd = int(fd) })
+	}
+	if len(t.Answer) > 0 { // whoever finds c sends behind it
+		c.box().copyIn(t.Answer)
+	}
+	c.dirty = true
+	due := e.firstLook()
+	if t := e.ticks(e.settings.writeTimeout); t > 0 && s.raw == nil {
+		due = min(due, e.now.Load()+t) // its writes are not announced
+	}
+	e.streams.add(c, due)
+	go s.run()
+	return c
+}
+
+// run is the life of the connection.
+func (s *stream) run() {
+	c := &s.c
+	c.flushDirty()
+	s.open()
+	for s.last != over && !s.isDoomed() {
+		if s.raw != nil {
+			s.readRaw()
+		} else {
+			s.readOnce()
+		}
+	}
+	c.awaitFlushed()
+	c.end()
+	s.linger()
+	s.close()
+}
+
+// open tells the handler of the connection, and handles what came with the request.
+func (s *stream) open() {
+	c := &s.c
+	d := c.engine.takeDesk()
+	d.cork = c.tellOpen(d.cork)
+	if len(s.early) > 0 {
+		s.last, d.cork = c.receive(s.early, d.cork, false)
+		s.early = nil
+	}
+	d.cork = s.catchUp(d.cork)
+	desks.Put(d)
+}
+
+// tellOpen calls OnOpen.
+func (c *Conn) tellOpen(k *cork) *cork {
+	f := c.engine.handler.OnOpen
+	if f == nil {
+		return k
+	}
+	c.busy.Store(true)
+	c.lendCork(k)
+	func() {
+		var ignored verdict
+		defer c.recovered(&ignored)
+		f(c)
+	}()
+	c.heard.Store(c.engine.now.Load())
+	c.busy.Store(false)
+	return c.uncork(k)
+}
+
+// readRaw reads and handles until the connection ends or is interrupted.
+func (s *stream) readRaw() {
+	if err := s.raw.Read(s.ready); err != nil {
+		s.fail(err)
+	}
+}
+
+// ready reads from fd and handles what came. It returns false to be called again once
+// there is more.
+func (s *stream) ready(fd uintptr) bool {
+	d := s.c.engine.takeDesk()
+	defer desks.Put(d)
+	for !s.isDoomed() {
+		room := s.c.room()
+		direct := room != nil
+		if !direct {
+			room = d.buf
+		}
+		n, err := readFD(int(fd), room)
+		switch {
+		case err == syscall.EAGAIN:
+			return false
+		case n <= 0:
+			s.fail(err)
+			return true
+		}
+		s.last, d.cork = s.c.receive(room[:n], d.cork, direct)
+		if d.cork = s.catchUp(d.cork); s.last == over {
+			return true
+		}
+		if n < len(room) {
+			return false
+		}
+	}
+	return true
+}
+
+// readOnce reads from a transport that is no plain socket.
+func (s *stream) readOnce() {
+	var idle [frame.MaxHeaderLen]byte
+	into := idle[:]
+	room := s.c.room()
+	var d *desk
+	switch {
+	case room != nil:
+		into = room
+	case !s.c.machine.AtBoundary():
+		d = s.c.engine.takeDesk()
+		into = d.buf
+	}
+	n, err := s.conn.Read(into)
+	if n <= 0 && err != nil {
+		s.fail(err)
+	}
+	if n > 0 {
+		if d == nil {
+			d = s.c.engine.takeDesk()
+		}
+		s.last, d.cork = s.c.receive(into[:n], d.cork, room != nil)
+		d.cork = s.catchUp(d.cork)
+	}
+	if d != nil {
+		desks.Put(d)
+	}
+}
+
+// catchUp handles what was read before the network took no more, once it does.
+func (s *stream) catchUp(k *cork) *cork {
+	for s.last == paused && !s.isDoomed() {
+		s.c.awaitFlushed()
+		s.last, k = s.c.resume(k)
+	}
+	return k
+}
+
+// fail takes the end of the transport, nil if the peer closed it.
+func (s *stream) fail(err error) {
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	s.last, s.eof = over, true
+	if !s.isDoomed() {
+		s.c.finish(s.c.machine.EOF(err))
+	}
+}
+
+func (s *stream) isDoomed() bool {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	return s.c.doomed
+}
+
+// awaitFlushed waits until nothing waits for the network any more, or nothing will
+// leave.
+func (c *Conn) awaitFlushed() {
+	for {
+		c.mu.Lock()
+		o := c.out
+		if o == nil || c.doomed || c.broken != nil {
+			c.mu.Unlock()
+			return
+		}
+		if !c.writing && !c.dirty && !c.blocked.Load() {
+			c.flush()
+			c.mu.Unlock()
+			continue
+		}
+		if o.drained == nil {
+			o.drained = make(chan struct{})
+		}
+		drained := o.drained
+		c.mu.Unlock()
+		<-drained
+	}
+}
+
+// linger ends the transport the way Conn.action says, without losing our close frame:
+// closing a TCP connection that holds unread bytes resets it, and the peer may then
+// never see what was sent last (RFC 6455 §7.1.1).
+func (s *stream) linger() {
+	c := &s.c
+	c.mu.Lock()
+	action := c.action
+	if c.doomed {
+		action = proto.Drop
+	}
+	c.mu.Unlock()
+	switch {
+	case action == proto.Drop:
+		s.drop()
+		return
+	case action == proto.Shut:
+		half, ok := s.conn.(interface{ CloseWrite() error })
+		if !ok || half.CloseWrite() != nil {
+			return
+		}
+	}
+	if s.eof {
+		return
+	}
+	b := make([]byte, ownSize)
+	for total := 0; total < lingerBytes && !s.isDoomed(); {
+		n, err := s.conn.Read(b)
+		if err != nil {
+			return
+		}
+		total += n
+	}
+}
+
+// drop closes the transport at once. Beneath TLS it closes the socket itself: the goodbye
+// of tls.Conn.Close could wait for seconds.
+func (s *stream) drop() {
+	conn := s.conn
+	for t, ok := conn.(*tls.Conn); ok; t, ok = conn.(*tls.Conn) {
+		conn = t.NetConn()
+	}
+	_ = conn.Close()
+}
+
+// close closes the transport when nobody writes to its descriptor any more.
+func (s *stream) close() {
+	c := &s.c
+	c.forget()
+	for s.raw != nil && c.isWriting() {
+		runtime.Gosched() // the write does not wait, so this does not last
+	}
+	_ = s.conn.Close()
+	c.engine.leave()
+}
+
+func (c *Conn) isWriting() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.writing
+}
+
+// write is a method of home.
+func (s *stream) write(c *Conn, b []byte) (int, error) {
+	if s.raw != nil {
+		return writeFD(s.fd, b)
+	}
+	c.writeTick.Store(c.engine.now.Load())
+	n, err := s.conn.Write(b)
+	c.writeTick.Store(0)
+	if err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = errWriteTimeout // only interrupt sets one
+	}
+	return n, err
+}
+
+// gathers keeps the memory for segments that are joined.
+var gathers = sync.Pool{New: func() any { return &buffer{b: make([]byte, 0, gatherSize)} }}
+
+// writeAll is a method of home. It joins small segments.
+func (s *stream) writeAll(c *Conn, segs []segment) (total int, err error) {
+	if s.raw != nil && len(segs) == 2 && len(segs[1].b) > copyLimit {
+		return writevFD(s.fd, segs[0].b, segs[1].b)
+	}
+	g := gathers.Get().(*buffer) //nolint:forcetypeassert // the pool holds nothing else
+	defer gathers.Put(g)
+	for len(segs) > 0 {
+		var b []byte
+		b, segs = g.gather(segs)
+		n, err := s.write(c, b)
+		total += n
+		if err != nil || n < len(b) {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// gather joins as many segments as fit into b. One that is large by itself is returned
+// as it is.
+func (b *buffer) gather(segs []segment) ([]byte, []segment) {
+	b.b = b.b[:0]
+	for i, s := range segs {
+		if len(b.b)+len(s.b) > cap(b.b) {
+			if i == 0 {
+				return s.b, segs[1:]
+			}
+			return b.b, segs[i:]
+		}
+		b.b = append(b.b, s.b...)
+	}
+	return b.b, nil
+}
+
+func (s *stream) mayWait() bool { return s.raw == nil }
+
+// schedule is a method of home.
+func (s *stream) schedule(c *Conn) {
+	if s.raw != nil {
+		c.engine.flushers.add(c)
+		return
+	}
+	go c.flushDirty() // as it may wait
+}
+
+// await is a method of home: a goroutine waits for the network.
+func (s *stream) await(c *Conn) {
+	go func() {
+		err := s.raw.Write(func(uintptr) bool { return c.writable() })
+		if err != nil {
+			c.mu.Lock()
+			c.fallSilent(err)
+			c.mu.Unlock()
+		}
+	}()
+}
+
+// interrupt is a method of home.
+func (s *stream) interrupt(c *Conn) {
+	_ = s.conn.SetDeadline(time.Unix(1, 0))
+}
+
+func (s *stream) members() *members { return &s.c.engine.streams }
+
+func (s *stream) localAddr(*Conn) net.Addr  { return s.conn.LocalAddr() }
+func (s *stream) remoteAddr(*Conn) net.Addr { return s.conn.RemoteAddr() }

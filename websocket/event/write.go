@@ -1,0 +1,266 @@
+package event
+
+import (
+	"errors"
+
+	"github.com/duplexhq/duplex/websocket"
+	"github.com/duplexhq/duplex/websocket/frame"
+	"github.com/duplexhq/duplex/websocket/proto"
+)
+
+// A cork holds what is sent on one connection while the messages of one read are
+// handled. Whoever drives connections has one and lends it to one after the other.
+type cork struct{ b []byte }
+
+// newCork returns a cork for bytes up to limit, with room for the frame that goes
+// beyond.
+func newCork(limit int) *cork {
+	return &cork{b: make([]byte, 0, limit+copyLimit+frame.MaxHeaderLen)}
+}
+
+// Send sends p as one message in one frame. It does not wait for the network, unless
+// the policy is QueueBlock: what the network does not take at once is copied and
+// leaves later, in order. What the handler of the connection sends leaves when it has
+// handled what was read. p is neither kept nor changed.
+//
+// websocket.ErrQueueFull means that the message was not queued, as [QueuePolicy] says;
+// ErrMessageType and ErrNotUTF8 mean that nothing was sent. Any other error is a
+// *websocket.CloseError, or a net.ErrClosed while the connection is closing.
+func (c *Conn) Send(t websocket.MessageType, p []byte) error {
+	c.mu.Lock()
+	if len(p) > copyLimit || !c.corks() {
+		return c.sendSlowly(t, p)
+	}
+	b, err := c.machine.AppendMessage(c.cork.b, frame.Opcode(t), p)
+	c.cork.b = b
+	if err == nil && len(b) < c.engine.settings.cork {
+		c.mu.Unlock()
+		return nil
+	}
+	return c.filled(err)
+}
+
+// corks tells that what is sent goes into the cork. mu must be held.
+func (c *Conn) corks() bool { return c.cork != nil && c.out == nil && !c.writing && c.phase == open }
+
+// filled ends a call that found the cork full, or what it was to send refused with err.
+// mu is held and released.
+func (c *Conn) filled(err error) error {
+	if err != nil {
+		err = c.refusal(err)
+	} else if len(c.cork.b) >= c.engine.settings.cork {
+		c.pour()
+	}
+	c.mu.Unlock()
+	return err
+}
+
+// sendSlowly is Send for a message that does not go into the cork. mu is held and
+// released.
+func (c *Conn) sendSlowly(t websocket.MessageType, p []byte) error {
+	if len(p) > copyLimit && c.mayWriteAt(len(p)) {
+		return c.sendLarge(t, p)
+	}
+	if err := c.admit(len(p)); err != nil {
+		c.mu.Unlock()
+		return err
+	}
+	o := c.box()
+	b, err := c.machine.AppendMessage(o.begin(len(p)+frame.MaxHeaderLen), frame.Opcode(t), p)
+	if err != nil {
+		err = c.refusal(err)
+		c.discardEmpty()
+		c.mu.Unlock()
+		return err
+	}
+	o.commit(b, c.machine.Retractable(b[len(o.own):]))
+	c.wake()
+	return nil
+}
+
+// mayWriteAt tells that a message of n bytes may be written from where it is, by the
+// caller: nothing waits before it, and nothing needs to be done to it.
+func (c *Conn) mayWriteAt(n int) bool {
+	return c.phase == open && c.broken == nil && c.out == nil && !c.writing && !c.home.mayWait() &&
+		c.engine.role == proto.Server && c.machine.DeflateBits(n) == 0
+}
+
+// sendLarge writes a message from where it is, with its header and what was corked
+// before, and keeps a copy of what the network does not take. mu is held and released.
+func (c *Conn) sendLarge(t websocket.MessageType, p []byte) error {
+	if t == websocket.Text && !frame.ValidUTF8(p) {
+		c.mu.Unlock()
+		return websocket.ErrNotUTF8
+	}
+	b, _, err := c.machine.AppendHeader(c.box().begin(frame.MaxHeaderLen), frame.Opcode(t), len(p))
+	if err != nil {
+		err = c.refusal(err)
+		c.discardEmpty()
+		c.mu.Unlock()
+		return err
+	}
+	c.uncorkInto(c.out)
+	c.out.commit(b, false)
+	c.out.add(segment{b: p, lent: true})
+	c.flush()
+	if c.out != nil {
+		c.out.keep()
+	}
+	c.mu.Unlock()
+	return nil
+}
+
+// SendPrepared is Send for a prepared message. A server queues it by reference:
+// nothing is copied or allocated.
+func (c *Conn) SendPrepared(m *websocket.Prepared) error {
+	if c.engine.role == proto.Client {
+		return c.Send(m.Type(), m.Payload())
+	}
+	p := m.Payload()
+	c.mu.Lock()
+	if c.phase != open {
+		defer c.mu.Unlock()
+		return c.closedError()
+	}
+	wire := m.Frame(c.machine.DeflateBits(len(p)))
+	if len(wire) <= copyLimit && c.corks() {
+		b, err := c.machine.AppendEncoded(c.cork.b, wire, p)
+		c.cork.b = b
+		return c.filled(err)
+	}
+	err := c.admit(len(wire))
+	if err == nil {
+		var one [1]byte // the machine takes note; what is sent is the shared frame
+		if _, err = c.machine.AppendEncoded(one[:0], wire[:1], p); err != nil {
+			err = c.refusal(err)
+		}
+	}
+	if err != nil {
+		c.mu.Unlock()
+		return err
+	}
+	o := c.box()
+	c.uncorkInto(o)
+	o.add(segment{b: wire, whole: c.machine.Retractable(wire), shared: true})
+	c.wake()
+	return nil
+}
+
+// Ping sends a ping with p, at most 125 bytes. Handler.OnPong is told when the peer
+// answers it, with the same bytes (RFC 6455 §5.5.2). The errors are those of Send, and
+// one that says that p is too long.
+func (c *Conn) Ping(p []byte) error {
+	c.mu.Lock()
+	if c.phase != open {
+		defer c.mu.Unlock()
+		return c.closedError()
+	}
+	b, err := c.machine.AppendPing(c.tail(frame.MaxControlPayload+frame.MaxHeaderLen), p)
+	if err != nil {
+		err = c.refusal(err)
+		c.discardEmpty()
+		c.mu.Unlock()
+		return err
+	}
+	c.setTail(b)
+	c.wake()
+	return nil
+}
+
+// admit tells whether n more bytes may wait, and does what the policy says if not. mu
+// is held; it may be released meanwhile.
+func (c *Conn) admit(n int) error {
+	for {
+		o, limit := c.out, c.engine.settings.maxQueue
+		switch {
+		case c.phase != open || c.broken != nil:
+			return c.closedError()
+		case o == nil || o.size == 0 || o.size+n <= limit:
+			return nil
+		}
+		switch c.engine.settings.queuePolicy {
+		case QueueDropNewest:
+			return websocket.ErrQueueFull
+		case QueueDropOldest:
+			if o.drop(n, limit); o.size > 0 && o.size+n > limit {
+				return websocket.ErrQueueFull
+			}
+		case QueueBlock:
+			c.awaitRoom()
+		default:
+			c.startClosing(websocket.StatusTryAgainLater, "queue is full")
+			return websocket.ErrQueueFull
+		}
+	}
+}
+
+// awaitRoom waits until some of what waits has left, or nothing will any more. mu is
+// held, and released meanwhile.
+func (c *Conn) awaitRoom() {
+	o := c.out
+	if o.drained == nil {
+		o.drained = make(chan struct{})
+	}
+	room := o.drained
+	if !c.blocked.Load() && !c.writing {
+		c.flush() // or it would wait for a cork that is waiting for it
+	} else {
+		c.mu.Unlock()
+		<-room
+		c.mu.Lock()
+	}
+}
+
+// refusal returns what the caller is told when the machine refused a message with err.
+// mu must be held.
+func (c *Conn) refusal(err error) error {
+	if errors.Is(err, proto.ErrClosing) {
+		return c.closedError()
+	}
+	return err
+}
+
+// box returns the outbox. mu must be held.
+func (c *Conn) box() *outbox {
+	if c.out == nil {
+		c.out = outboxes.Get().(*outbox) //nolint:forcetypeassert // the pool holds nothing else
+	}
+	return c.out
+}
+
+// discardEmpty gives an outbox without content back. mu must be held.
+func (c *Conn) discardEmpty() {
+	if c.out != nil && len(c.out.segs) == 0 && !c.writing {
+		c.out.free()
+		c.out = nil
+	}
+}
+
+// tail returns what to append a control frame of at most n bytes to, and setTail takes
+// it back. mu must be held.
+func (c *Conn) tail(n int) []byte {
+	if c.corks() {
+		return c.cork.b
+	}
+	return c.box().begin(n)
+}
+
+func (c *Conn) setTail(b []byte) {
+	switch {
+	case c.corks():
+		c.cork.b = b
+	case len(b) > len(c.out.own):
+		c.out.commit(b, false)
+	default:
+		c.discardEmpty()
+	}
+}
+
+// uncorkInto moves what is corked to the end of o, so that what comes next does not
+// overtake it. mu must be held.
+func (c *Conn) uncorkInto(o *outbox) {
+	if c.cork != nil && len(c.cork.b) > 0 {
+		o.copyIn(c.cork.b)
+		c.cork.b = c.cork.b[:0]
+	}
+}
