@@ -30,59 +30,6 @@ func benchDial(b *testing.B, url string, o *websocket.DialOptions) *websocket.Co
 	return c
 }
 
-func echoAll(ctx context.Context, c *websocket.Conn) error {
-	for {
-		t, p, err := c.Read(ctx)
-		if err != nil {
-			return err
-		}
-		if err := c.Write(ctx, t, p); err != nil {
-			return err
-		}
-	}
-}
-
-// BenchmarkEcho sends a message to a server over TCP and waits for its echo: two
-// messages written and two read.
-func BenchmarkEcho(b *testing.B) {
-	for _, size := range []int{64, 1 << 10, 64 << 10, 1 << 20} {
-		b.Run(strconv.Itoa(size), func(b *testing.B) {
-			c := benchDial(b, benchServer(b, echoAll, nil), nil)
-			p := make([]byte, size)
-			b.SetBytes(int64(size))
-			b.ReportAllocs()
-			for b.Loop() {
-				// A large message does not fit into the socket's buffers.
-				wrote := make(chan error, 1)
-				if size > 64<<10 {
-					go func() { wrote <- c.Write(b.Context(), websocket.Binary, p) }()
-				} else {
-					wrote <- c.Write(b.Context(), websocket.Binary, p)
-				}
-				_, _, err := c.Read(b.Context())
-				assert.NoError(b, err)
-				assert.NoError(b, <-wrote)
-			}
-		})
-	}
-}
-
-// BenchmarkPipelined keeps 16 messages in flight.
-func BenchmarkPipelined(b *testing.B) {
-	const inFlight = 16
-	c := benchDial(b, benchServer(b, echoAll, nil), nil)
-	p := make([]byte, 64)
-	b.ReportAllocs()
-	for range inFlight {
-		assert.NoError(b, c.Write(b.Context(), websocket.Binary, p))
-	}
-	for b.Loop() {
-		_, _, err := c.Read(b.Context())
-		assert.NoError(b, err)
-		assert.NoError(b, c.Write(b.Context(), websocket.Binary, p))
-	}
-}
-
 // BenchmarkWriters has many goroutines write to one connection, whose frames then
 // leave together.
 func BenchmarkWriters(b *testing.B) {

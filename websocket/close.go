@@ -98,6 +98,7 @@ func (c *Conn) awaitClose() {
 			}
 		default:
 			c.readBusy, c.dropping = true, true
+			c.reading.disown()
 		}
 		mine := !ended && free == nil
 		c.mu.Unlock()
@@ -119,7 +120,7 @@ func (c *Conn) awaitClose() {
 func (c *Conn) dropMessages() {
 	defer c.endRead()
 	for {
-		if _, err := c.next(context.Background()); err != nil {
+		if _, err := c.piece(context.Background()); err != nil {
 			return
 		}
 	}

@@ -50,8 +50,8 @@ type Message struct {
 type Conn struct {
 	conn        net.Conn
 	raw         syscall.RawConn // of conn, nil if using it is not the same as using conn
-	subprotocol string
-	settings    *settings // shared
+	subprotocol *string         // nil for none
+	settings    *settings       // shared
 
 	// The machine's receiving half belongs to whoever reads, its sending half
 	// to whoever holds mu.
@@ -81,7 +81,10 @@ type Conn struct {
 // peer's half of the opening handshake; the Conn keeps the slice. z is the compression
 // agreed on, nil for none. When the handshake is done, call opened.
 func newConn(conn net.Conn, role proto.Role, s settings, subprotocol string, z *proto.Deflate, early []byte) *Conn {
-	c := &Conn{conn: conn, subprotocol: subprotocol, settings: s.share()}
+	c := &Conn{conn: conn, settings: s.share()}
+	if subprotocol != "" {
+		c.subprotocol = &subprotocol
+	}
 	config := proto.Config{Role: role, MaxMessage: s.maxMessage, Deflate: z}
 	if role == proto.Client {
 		c.masks = true
@@ -94,6 +97,7 @@ func newConn(conn net.Conn, role proto.Role, s settings, subprotocol string, z *
 		c.reading.ready, c.out.ready = c.reading.readReady, c.out.writeReady
 	}
 	c.out.watch.way = writes
+	c.out.flusher = c.flushSummoned
 	if len(early) > 0 {
 		c.machine.Receive(early)
 	}
@@ -114,7 +118,12 @@ func (c *Conn) opened() {
 }
 
 // Subprotocol returns the subprotocol agreed on, "" for none.
-func (c *Conn) Subprotocol() string { return c.subprotocol }
+func (c *Conn) Subprotocol() string {
+	if c.subprotocol == nil {
+		return ""
+	}
+	return *c.subprotocol
+}
 
 // LocalAddr returns the address of this end of the transport.
 func (c *Conn) LocalAddr() net.Addr { return c.conn.LocalAddr() }

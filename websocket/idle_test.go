@@ -74,7 +74,11 @@ func idleServer(mode string) {
 	if secure {
 		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{selfSigned()}, SessionTicketsDisabled: true})
 	}
-	go func() { panic(http.Serve(l, idleHandlers[mode])) }()
+	h := echoHandler(mode)
+	if h == nil {
+		h = idleHandlers[mode]
+	}
+	go func() { panic(http.Serve(l, h)) }()
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		// Several rounds: stacks shrink by half at a time, pools are
 		// emptied in two, and freed pages are returned at the end.

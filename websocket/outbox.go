@@ -21,7 +21,10 @@ const pongBacklog = 16
 // first who waits, whose batch then holds the frames of all others who came in
 // between: many frames leave in one system call, and nobody flushes for long.
 // Bytes that nobody waits for (pongs, Post, close frames) are flushed by a
-// goroutine made for them.
+// goroutine that is summoned for them. Until it begins, everybody else may take its
+// place who can write at once: a Write, and the reader before it waits for the peer.
+// So what is posted while the reader has messages to hand out leaves in one system
+// call, and no later than the goroutine gets to run.
 type outbox struct {
 	buf      *buffer // frames appended since the last batch was taken, nil if none
 	inflight int     // bytes of the batch being written
@@ -29,18 +32,21 @@ type outbox struct {
 	last     *waiter
 	free     atomic.Pointer[waiter] // kept for reuse while there is a flusher
 	flushing bool                   // there is a flusher
+	summoned bool                   // it is a goroutine that has not begun yet
+	starting bool                   // there is such a goroutine, maybe for nothing
 	patient  bool                   // writeReady waits for room instead of giving up
 	pongs    uint8                  // in buf
-	errno    int32                  // the flusher's: the syscall.Errno of what went wrong, 0 if nothing
+	errno    int16                  // the flusher's: the syscall.Errno of what went wrong, 0 if nothing
 	lastPong *buffer                // of those beyond pongBacklog
 	stream   *messageWriter         // the fragmented message under way
 	broken   *CloseError            // what the transport said when a write failed
 
 	// What follows belongs to the flusher.
 
-	watch watch
-	ready func(fd uintptr) bool // writeReady, made once
-	rest  []byte                // what it is to write
+	watch   watch
+	ready   func(fd uintptr) bool // writeReady, made once
+	flusher func()                // flushSummoned, made once
+	rest    []byte                // what it is to write
 }
 
 // A waiter is a goroutine that waits for its frame to be written or for its turn
@@ -276,16 +282,17 @@ func (c *Conn) flush(ctx context.Context, tail []byte, key uint32) error {
 // passOn ends the caller's time as the flusher: the first waiter takes over, or a
 // goroutine if there are only bytes.
 func (c *Conn) passOn() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.leave() {
-		go c.flushAll()
+		c.out.flushing = false
+		c.summonFlusher()
 	}
 }
 
 // leave ends the caller's time as the flusher, unless bytes wait and nobody who
-// could take over: then it returns true and the caller goes on.
+// could take over: then it returns true and the caller goes on. mu must be held.
 func (c *Conn) leave() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	o := &c.out
 	o.inflight = 0
 	if o.lastPong != nil {
@@ -310,27 +317,58 @@ func (c *Conn) leave() bool {
 
 // flushAll is the flusher of bytes nobody waits for.
 func (c *Conn) flushAll() {
+	c.mu.Lock()
 	for more := true; more; more = c.leave() {
-		c.mu.Lock()
 		_ = c.flush(context.Background(), nil, 0)
+		c.mu.Lock()
+	}
+	c.mu.Unlock()
+}
+
+// summonFlusher sees to it that a goroutine becomes the flusher if bytes wait and
+// nobody brings them to the network. mu must be held.
+func (c *Conn) summonFlusher() {
+	o := &c.out
+	if o.flushing || o.buf == nil {
+		return
+	}
+	o.flushing, o.summoned = true, true
+	if !o.starting {
+		o.starting = true
+		go o.flusher()
 	}
 }
 
-// needsFlusher tells whether bytes wait and nobody brings them to the network,
+// flushSummoned is the goroutine that was summoned, unless another has taken its
+// place.
+func (c *Conn) flushSummoned() {
+	c.mu.Lock()
+	c.out.starting = false
+	mine := c.out.summoned && c.needsFlusher()
+	c.mu.Unlock()
+	if mine {
+		c.flushAll()
+	}
+}
+
+// needsFlusher tells whether bytes wait and nobody brings them to the network yet,
 // and if so makes the caller the flusher. mu must be held.
 func (c *Conn) needsFlusher() bool {
-	if c.out.flushing || c.out.buf == nil {
+	if c.out.buf == nil || c.out.hasFlusher() {
 		return false
 	}
-	c.out.flushing = true
+	c.out.flushing, c.out.summoned = true, false
 	return true
 }
+
+// hasFlusher tells that there is a flusher whose place nobody can take.
+func (o *outbox) hasFlusher() bool { return o.flushing && !o.summoned }
 
 // becomeFlusher waits until the caller is the flusher. mu is held on entry, and on
 // return if there is no error.
 func (c *Conn) becomeFlusher(ctx context.Context) error {
-	if !c.out.flushing {
-		c.out.flushing = true
+	if !c.out.hasFlusher() {
+		c.out.flushing, c.out.summoned = true, false
 		return nil
 	}
 	w := c.out.queue(0, 0)

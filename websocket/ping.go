@@ -46,16 +46,16 @@ func (c *Conn) sendPing(ctx context.Context, answer chan<- time.Duration) error 
 		err = c.refusal(err)
 		c.mu.Unlock()
 		return err
-	case c.needsFlusher():
+	case !c.out.hasFlusher():
+		c.summonFlusher()
 		c.mu.Unlock()
-		go c.flushAll()
 		return nil
 	}
 	w := c.out.queue(off, len(b))
 	c.mu.Unlock()
 	t, err := c.wait(ctx, w)
 	if t.flush {
-		go c.flushAll()
+		c.passOn()
 	}
 	return err
 }
@@ -159,9 +159,7 @@ func (c *Conn) flushReplies() {
 	c.reading.replied = false
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.needsFlusher() {
-		go c.flushAll()
-	}
+	c.summonFlusher()
 }
 
 // silence is what the keepalive knows of a peer that is silent.

@@ -9,7 +9,8 @@ import (
 )
 
 // Read returns the next message. It blocks until the whole message is there, ctx
-// is done, or the connection ends. The slice is the caller's.
+// is done, or the connection ends. The slice is the caller's; [Conn.Next] and
+// [Conn.ReadInto] allocate none.
 //
 // A Read that ends with ctx's error leaves the connection as it was: the next
 // Read goes on where this one stopped, in the middle of a message too. Any other
@@ -17,44 +18,7 @@ import (
 //
 // If a message got with Reader was not read to its end, the rest of it is dropped.
 func (c *Conn) Read(ctx context.Context) (MessageType, []byte, error) {
-	if err := c.beginRead(ctx); err != nil {
-		return 0, nil, err
-	}
-	t, p, err := c.readMessage(ctx)
-	c.endRead()
-	return t, p, err
-}
-
-// readMessage collects the pieces of a message.
-func (c *Conn) readMessage(ctx context.Context) (MessageType, []byte, error) {
-	m := &c.reading.message
-	if m.reader != nil {
-		if err := c.leaveReader(ctx); err != nil {
-			return 0, nil, err
-		}
-	}
-	for !m.last {
-		if c.machine.Need() > 0 && len(m.bytes) > 0 && c.machine.Buffered() == 0 {
-			if err := c.readDirect(ctx); err != nil {
-				return 0, nil, err
-			}
-			continue
-		}
-		p, err := c.next(ctx)
-		if err != nil {
-			return 0, nil, err
-		}
-		if m.bytes == nil {
-			m.bytes = make([]byte, 0, len(p)+room(len(p), c.machine.Need()))
-		}
-		m.bytes = append(m.bytes, p...)
-	}
-	t, p := m.kind, m.bytes
-	*m = message{}
-	if c.machine.Buffered() == 0 {
-		c.reading.release() // the application may take its time now
-	}
-	return t, p, nil
+	return c.readMessage(ctx, []byte{}, copied)
 }
 
 // Messages returns an iterator over the messages to come. After a normal end of
@@ -108,7 +72,7 @@ func (c *Conn) Reader(ctx context.Context) (MessageType, io.Reader, error) {
 		}
 	}
 	if m.kind == 0 { // otherwise a Read was interrupted in the middle of one
-		p, err := c.next(ctx)
+		p, err := c.piece(ctx)
 		if err != nil {
 			return 0, nil, err
 		}
@@ -116,14 +80,6 @@ func (c *Conn) Reader(ctx context.Context) (MessageType, io.Reader, error) {
 	}
 	m.reader = &messageReader{c: c, ctx: ctx}
 	return m.kind, m.reader, nil
-}
-
-// message is the message being read.
-type message struct {
-	kind   MessageType    // 0 between messages
-	last   bool           // its last piece was received
-	bytes  []byte         // what was received and not handed out
-	reader *messageReader // nil if Read collects it
 }
 
 // nobody is the reader of a message whose rest is dropped.
@@ -134,43 +90,12 @@ func (c *Conn) leaveReader(ctx context.Context) error {
 	m := &c.reading.message
 	m.reader = &nobody
 	for !m.last {
-		if _, err := c.next(ctx); err != nil {
+		if _, err := c.piece(ctx); err != nil {
 			return err
 		}
 	}
 	*m = message{}
 	return nil
-}
-
-// readDirect reads in the middle of a frame, straight to where the message is to
-// stand.
-func (c *Conn) readDirect(ctx context.Context) error {
-	m, need := &c.reading.message, c.machine.Need()
-	m.bytes = grow(m.bytes, need)
-	room := min(int64(cap(m.bytes)-len(m.bytes)), need, 1<<30)
-	n, err := c.fill(ctx, int(room))
-	if err != nil {
-		return err
-	}
-	if _, err := c.next(ctx); err != nil {
-		return err
-	}
-	m.bytes = m.bytes[:len(m.bytes)+n]
-	return nil
-}
-
-// grow returns b with room for more bytes, at most need.
-func grow(b []byte, need int64) []byte {
-	if cap(b) > len(b) {
-		return b
-	}
-	return append(make([]byte, 0, len(b)+max(room(len(b), need), 1)), b...)
-}
-
-// room returns how much to allocate for need more bytes when have were received: a
-// peer gets no memory for bytes it only promised.
-func room(have int, need int64) int {
-	return int(min(need, int64(3*have)))
 }
 
 // A messageReader reads one message as it comes.
@@ -199,7 +124,7 @@ func (r *messageReader) Read(p []byte) (int, error) {
 			r.eof = true
 			return 0, io.EOF
 		}
-		p, err := r.c.next(r.ctx)
+		p, err := r.c.piece(r.ctx)
 		if err != nil {
 			return 0, err
 		}
@@ -252,6 +177,7 @@ func (c *Conn) beginRead(ctx context.Context) error {
 		return ErrConcurrentRead
 	}
 	c.readBusy = true
+	c.reading.message.expire()
 	return nil
 }
 
@@ -266,11 +192,11 @@ func (c *Conn) endRead() {
 	}
 }
 
-// next returns the next piece of the message, noting its type and whether it is the
+// piece returns the next piece of the message, noting its type and whether it is the
 // last, and answers on the way what the protocol makes us answer. It waits for
 // bytes if need be. The piece is valid until the next call. An error is ctx's or
 // says that the connection is over.
-func (c *Conn) next(ctx context.Context) ([]byte, error) {
+func (c *Conn) piece(ctx context.Context) ([]byte, error) {
 	for {
 		ev := c.machine.Next()
 		if ev.Kind == proto.Data {
@@ -287,9 +213,7 @@ func (c *Conn) next(ctx context.Context) ([]byte, error) {
 			}
 			continue
 		}
-		if c.reading.replied {
-			c.flushReplies()
-		}
+		c.flushBeforeWaiting()
 		if _, err := c.fill(ctx, 0); err != nil {
 			return nil, err
 		}

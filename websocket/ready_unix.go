@@ -42,7 +42,7 @@ func (o *outbox) writeReady(fd uintptr) bool {
 		case err == syscall.EAGAIN:
 			return !o.patient
 		default:
-			o.errno = errno(err)
+			o.errno = int16(errno(err))
 			return true
 		}
 	}

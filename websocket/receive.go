@@ -145,3 +145,11 @@ func (s *readSide) release() {
 		s.buf = nil
 	}
 }
+
+// disown leaves what is lent to the application to the collector: another goroutine
+// closes the connection, maybe while the application is at its message.
+func (s *readSide) disown() {
+	if s.message.lent {
+		s.message, s.buf, s.idle = message{}, nil, nil
+	}
+}

@@ -144,7 +144,7 @@ func (c *Conn) send(ctx context.Context, flusher bool, b []byte, err error) erro
 		}
 		return err
 	}
-	if !flusher && o.flushing {
+	if !flusher && o.hasFlusher() {
 		w := o.queue(off, len(b))
 		c.mu.Unlock()
 		t, err := c.wait(ctx, w)
@@ -153,7 +153,7 @@ func (c *Conn) send(ctx context.Context, flusher bool, b []byte, err error) erro
 		}
 		c.mu.Lock()
 	}
-	o.flushing = true
+	o.flushing, o.summoned = true, false
 	err = c.flush(ctx, nil, 0)
 	c.passOn()
 	return err
@@ -185,9 +185,7 @@ func (c *Conn) post(b []byte, err error) error {
 	if err != nil {
 		return c.refusal(err)
 	}
-	if c.needsFlusher() {
-		go c.flushAll()
-	}
+	c.summonFlusher()
 	return nil
 }
 
