@@ -61,34 +61,56 @@ func TestMask(t *testing.T) {
 	}
 }
 
-// Every length around the steps of the implementation, at every alignment;
-// the bytes on both sides of the payload must stay as they are.
+// Every length around the steps of the implementation, at every alignment to
+// the vectors; the bytes on both sides of the payload must stay as they are.
 func TestMaskEqualsNaive(t *testing.T) {
-	const margin = 9
-	for n := range 300 {
-		for offset := range 8 {
+	const margin = 40
+	for n := range 301 {
+		for offset := range 32 {
 			key := uint32(0x9a3bc1d7) * uint32(n+offset+1)
 			whole := randomBytes(offset + n + margin)
 			want := bytes.Clone(whole)
 			wantKey := naiveMask(want[offset:offset+n], key)
+			eachCode(func(code string) {
+				got := bytes.Clone(whole)
+				gotKey := Mask(got[offset:offset+n:offset+n], key)
+				if !bytes.Equal(got, want) || gotKey != wantKey {
+					t.Fatalf("%s: Mask of %d bytes at offset %d with key %08x differs", code, n, offset, key)
+				}
 
-			got := bytes.Clone(whole)
-			gotKey := Mask(got[offset:offset+n:offset+n], key)
-			if !bytes.Equal(got, want) || gotKey != wantKey {
-				t.Fatalf("Mask of %d bytes at offset %d with key %08x differs", n, offset, key)
-			}
-
-			src := bytes.Clone(whole)
-			dst := bytes.Clone(whole)
-			gotKey = MaskCopy(dst[offset:], src[offset:offset+n], key)
-			if !bytes.Equal(dst, want) || gotKey != wantKey {
-				t.Fatalf("MaskCopy of %d bytes at offset %d with key %08x differs", n, offset, key)
-			}
-			if !bytes.Equal(src, whole) {
-				t.Fatalf("MaskCopy of %d bytes changed its source", n)
-			}
+				src := bytes.Clone(whole)
+				dst := bytes.Clone(whole)
+				gotKey = MaskCopy(dst[offset:], src[offset:offset+n], key)
+				if !bytes.Equal(dst, want) || gotKey != wantKey {
+					t.Fatalf("%s: MaskCopy of %d bytes at offset %d with key %08x differs", code, n, offset, key)
+				}
+				if !bytes.Equal(src, whole) {
+					t.Fatalf("%s: MaskCopy of %d bytes changed its source", code, n)
+				}
+			})
 		}
 	}
+}
+
+// Source and destination may lie differently to the vectors.
+func TestMaskCopyBetweenAlignments(t *testing.T) {
+	const key = 0x600dcafe
+	eachCode(func(code string) {
+		for _, n := range []int{33, 64, 129, 200, 300, 513} {
+			src := randomBytes(n + 32)
+			for from := range 32 {
+				want := bytes.Clone(src[from : from+n])
+				naiveMask(want, key)
+				for to := range 32 {
+					dst := make([]byte, to+n+1)
+					MaskCopy(dst[to:], src[from:from+n], key)
+					if !bytes.Equal(dst[to:to+n], want) || dst[to+n] != 0 || to > 0 && dst[to-1] != 0 {
+						t.Fatalf("%s: %d bytes from offset %d to offset %d differ", code, n, from, to)
+					}
+				}
+			}
+		}
+	})
 }
 
 func TestMaskLargePayload(t *testing.T) {
@@ -96,8 +118,11 @@ func TestMaskLargePayload(t *testing.T) {
 		b := randomBytes(n)
 		want := bytes.Clone(b)
 		wantKey := naiveMask(want, 0xfeedc0de)
-		assert.Equal(t, Mask(b, 0xfeedc0de), wantKey)
-		assert.True(t, bytes.Equal(b, want), fmt.Sprintf("%d bytes differ", n))
+		eachCode(func(code string) {
+			got := bytes.Clone(b)
+			assert.Equal(t, Mask(got, 0xfeedc0de), wantKey)
+			assert.True(t, bytes.Equal(got, want), fmt.Sprintf("%s: %d bytes differ", code, n))
+		})
 	}
 }
 
@@ -136,55 +161,62 @@ func TestMaskCopyRefusesShortDestination(t *testing.T) {
 func FuzzMask(f *testing.F) {
 	f.Add([]byte("Hello"), uint32(0x3d21fa37), uint8(0), uint8(2))
 	f.Add(bytes.Repeat([]byte("0123456789abcdef"), 20), uint32(0xffeeddcc), uint8(3), uint8(65))
+	f.Add(bytes.Repeat([]byte("0123456789abcdef"), 40), uint32(0x01020408), uint8(1), uint8(250))
 	f.Fuzz(func(t *testing.T, payload []byte, key uint32, offset, step uint8) {
 		payload = payload[min(int(offset), len(payload)):] // any alignment
 		want := bytes.Clone(payload)
 		wantKey := naiveMask(want, key)
 
-		got, copied := bytes.Clone(payload), make([]byte, len(payload))
-		gotKey, copyKey := key, key
-		size := int(step)
-		for at := 0; at < len(payload); {
-			end := min(at+max(size, 1), len(payload))
-			copyKey = MaskCopy(copied[at:], payload[at:end], copyKey)
-			gotKey = Mask(got[at:end], gotKey)
-			at, size = end, (size*7+3)&0x7f
-		}
-		if !bytes.Equal(got, want) || gotKey != wantKey {
-			t.Fatalf("Mask of %x in pieces with key %08x: got %x %08x, want %x %08x", payload, key, got, gotKey, want, wantKey)
-		}
-		if !bytes.Equal(copied, want) || copyKey != wantKey {
-			t.Fatalf("MaskCopy of %x in pieces with key %08x: got %x %08x, want %x %08x", payload, key, copied, copyKey, want, wantKey)
-		}
+		eachCode(func(code string) {
+			got, copied := bytes.Clone(payload), make([]byte, len(payload))
+			gotKey, copyKey := key, key
+			size := int(step)
+			for at := 0; at < len(payload); {
+				end := min(at+max(size, 1), len(payload))
+				copyKey = MaskCopy(copied[at:], payload[at:end], copyKey)
+				gotKey = Mask(got[at:end], gotKey)
+				at, size = end, (size*7+3)&0xff
+			}
+			if !bytes.Equal(got, want) || gotKey != wantKey {
+				t.Fatalf("%s: Mask of %x in pieces with key %08x: got %x %08x, want %x %08x", code, payload, key, got, gotKey, want, wantKey)
+			}
+			if !bytes.Equal(copied, want) || copyKey != wantKey {
+				t.Fatalf("%s: MaskCopy of %x in pieces with key %08x: got %x %08x, want %x %08x", code, payload, key, copied, copyKey, want, wantKey)
+			}
+		})
 	})
 }
 
-var maskSizes = []int{16, 125, 1 << 10, 64 << 10}
+var maskSizes = []int{16, 125, 1 << 10, 64 << 10, 1 << 20}
 
 func BenchmarkMask(b *testing.B) {
 	for _, n := range maskSizes {
-		b.Run(fmt.Sprintf("%dB", n), func(b *testing.B) {
-			p := randomBytes(n)
-			key := uint32(0x3d21fa37)
-			b.SetBytes(int64(n))
-			b.ReportAllocs()
-			for b.Loop() {
-				key = Mask(p, key)
-			}
+		p := randomBytes(n)
+		eachCode(func(code string) {
+			b.Run(fmt.Sprintf("%dB/%s", n, code), func(b *testing.B) {
+				key := uint32(0x3d21fa37)
+				b.SetBytes(int64(n))
+				b.ReportAllocs()
+				for b.Loop() {
+					key = Mask(p, key)
+				}
+			})
 		})
 	}
 }
 
 func BenchmarkMaskCopy(b *testing.B) {
 	for _, n := range maskSizes {
-		b.Run(fmt.Sprintf("%dB", n), func(b *testing.B) {
-			src, dst := randomBytes(n), make([]byte, n)
-			key := uint32(0x3d21fa37)
-			b.SetBytes(int64(n))
-			b.ReportAllocs()
-			for b.Loop() {
-				key = MaskCopy(dst, src, key)
-			}
+		src, dst := randomBytes(n), make([]byte, n)
+		eachCode(func(code string) {
+			b.Run(fmt.Sprintf("%dB/%s", n, code), func(b *testing.B) {
+				key := uint32(0x3d21fa37)
+				b.SetBytes(int64(n))
+				b.ReportAllocs()
+				for b.Loop() {
+					key = MaskCopy(dst, src, key)
+				}
+			})
 		})
 	}
 }

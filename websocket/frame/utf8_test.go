@@ -1,6 +1,7 @@
 package frame
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -245,38 +246,54 @@ func TestUTF8EmptyWritesInsideSequence(t *testing.T) {
 	assert.True(t, v.Write([]byte("\x80")) && v.Complete(), "refused the last byte of U+1F600")
 }
 
+// The bytes stand behind up to 255 of ASCII, so that the first wrong one can be
+// anywhere in the vectors.
 func FuzzUTF8(f *testing.F) {
 	for _, s := range []string{"Hello", "\xF4\x90", "\xED\xA0\x80", "κόσμε", "漢字かな交じり文、日本語", "a😀b€cäd", "\xE0\x80", strings.Repeat("0123456789", 7) + "\xC3"} {
-		f.Add([]byte(s), uint8(3))
+		f.Add([]byte(s), uint8(3), uint8(0))
+		f.Add([]byte(s), uint8(100), uint8(125))
+		f.Add([]byte(strings.Repeat(s, 1+100/len(s))), uint8(70), uint8(1))
 	}
-	f.Fuzz(func(t *testing.T, p []byte, step uint8) {
-		var v UTF8
-		ok := v.Write(p)
-		if got, want := ok && v.Complete(), utf8.Valid(p); got != want {
-			t.Fatalf("% x: valid is %v, want %v", p, got, want)
-		}
+	f.Fuzz(func(t *testing.T, p []byte, step, before uint8) {
 		want := failsAt(p)
-		if ok != (want < 0) {
-			t.Fatalf("% x: Write is %v, but the first wrong byte is %d", p, ok, want)
+		if want >= 0 {
+			want += int(before)
 		}
-		v.Reset()
-		if got := writtenUntil(&v, p); got != want {
-			t.Fatalf("% x: fails at %d, want %d", p, got, want)
-		}
-
-		v.Reset()
-		size := int(step)
-		for at := 0; at < len(p); {
-			end := min(at+max(size, 1), len(p))
-			if got, alive := v.Write(p[at:end]), want < 0 || end <= want; got != alive {
-				t.Fatalf("% x: Write up to %d is %v, but the first wrong byte is %d", p, end, got, want)
-			}
-			at, size = end, (size*5+1)&0x3f
-		}
-		if got, want := v.Complete(), utf8.Valid(p); got != want {
-			t.Fatalf("% x in pieces: Complete is %v, want %v", p, got, want)
-		}
+		p = append(bytes.Repeat([]byte("x"), int(before)), p...)
+		eachCode(func(code string) {
+			checkFuzzedUTF8(t, code, p, int(step), want)
+		})
 	})
+}
+
+// checkFuzzedUTF8 checks p, whose first wrong byte stands at want if it is not
+// negative: as a whole, byte by byte and in pieces.
+func checkFuzzedUTF8(t *testing.T, code string, p []byte, size, want int) {
+	t.Helper()
+	var v UTF8
+	ok := v.Write(p)
+	if got, want := ok && v.Complete(), utf8.Valid(p); got != want {
+		t.Fatalf("%s: % x: valid is %v, want %v", code, p, got, want)
+	}
+	if ok != (want < 0) {
+		t.Fatalf("%s: % x: Write is %v, but the first wrong byte is %d", code, p, ok, want)
+	}
+	v.Reset()
+	if got := writtenUntil(&v, p); got != want {
+		t.Fatalf("%s: % x: fails at %d, want %d", code, p, got, want)
+	}
+
+	v.Reset()
+	for at := 0; at < len(p); {
+		end := min(at+max(size, 1), len(p))
+		if got, alive := v.Write(p[at:end]), want < 0 || end <= want; got != alive {
+			t.Fatalf("%s: % x: Write up to %d is %v, but the first wrong byte is %d", code, p, end, got, want)
+		}
+		at, size = end, (size*5+1)&0xff
+	}
+	if got, want := v.Complete(), utf8.Valid(p); got != want {
+		t.Fatalf("%s: % x in pieces: Complete is %v, want %v", code, p, got, want)
+	}
 }
 
 // randomText returns about n bytes of text without a pattern that the branch
@@ -298,34 +315,33 @@ func randomText(n int, often, rare string) []byte {
 func BenchmarkUTF8(b *testing.B) {
 	texts := []struct{ name, often, rare string }{
 		{"ASCII", "abcdefghijklmnopqrstuvwxyz", ` {}:,"`},
-		{"mixed", `abcdefghijklmnopqrstuvwxyz {}:,"`, "äöüßéè€😀"},
+		{"JSON", `abcdefghijklmnopqrstuvwxyz {}:,"`, "äöüßéè€😀"},
 		{"Cyrillic", "абвгдежзийклмнопрстуфхцчшщъыьэюя", " "},
-		{"CJK", "我能吞下玻璃而不傷身體日月火水木金土", "，。 "},
+		{"Chinese", "我能吞下玻璃而不傷身體日月火水木金土", "，。 "},
 		{"emoji", "😀😃😄😁😆 abc", "é"},
 	}
 	for _, text := range texts {
-		for _, n := range []int{16, 128, 1 << 10, 12 << 10} {
+		for _, n := range []int{16, 125, 1 << 10, 12 << 10, 64 << 10} {
 			p := randomText(n, text.often, text.rare)
-			b.Run(fmt.Sprintf("%s/%d/Write", text.name, n), func(b *testing.B) {
-				b.SetBytes(int64(len(p)))
-				b.ReportAllocs()
-				for b.Loop() {
-					var v UTF8
-					if !v.Write(p) || !v.Complete() {
-						b.Fatal("refused")
-					}
-				}
-			})
-			b.Run(fmt.Sprintf("%s/%d/utf8.Valid", text.name, n), func(b *testing.B) {
-				b.SetBytes(int64(len(p)))
-				for b.Loop() {
-					if !utf8.Valid(p) {
-						b.Fatal("refused")
-					}
-				}
+			benchmarkValid(b, fmt.Sprintf("%s/%dB/utf8.Valid", text.name, n), p, utf8.Valid)
+			eachCode(func(code string) {
+				benchmarkValid(b, fmt.Sprintf("%s/%dB/%s", text.name, n, code), p, ValidUTF8)
 			})
 		}
 	}
+}
+
+func benchmarkValid(b *testing.B, name string, p []byte, valid func([]byte) bool) {
+	b.Helper()
+	b.Run(name, func(b *testing.B) {
+		b.SetBytes(int64(len(p)))
+		b.ReportAllocs()
+		for b.Loop() {
+			if !valid(p) {
+				b.Fatal("refused")
+			}
+		}
+	})
 }
 
 func TestValidUTF8(t *testing.T) {

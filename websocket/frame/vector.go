@@ -2,6 +2,9 @@
 
 package frame
 
+// vector says that the assembly is used. Tests switch it.
+var vector = hasVector()
+
 // xorVector masks n bytes from src to dst with key, n at least 32. It touches
 // nothing else. The two may be the same memory, but not overlap otherwise.
 //

@@ -2,13 +2,11 @@
 
 package frame
 
-// vector says that the CPU runs the assembly of this package: it has AVX2, and
-// the operating system keeps the registers of 32 bytes. Tests change it.
-var vector = hasAVX2()
-
-// hasAVX2 follows the Intel 64 and IA-32 Architectures Software Developer's
-// Manual, volume 1, §14.7.1.
-func hasAVX2() bool {
+// hasVector reports whether the CPU runs the assembly of this package: it must
+// have AVX2, and the operating system must keep the registers of 32 bytes. The
+// order of the questions is that of the Intel 64 and IA-32 Architectures
+// Software Developer's Manual, volume 1, §14.7.1.
+func hasVector() bool {
 	const (
 		osxsave = 1 << 27 // leaf 1, ECX: XGETBV may be used
 		avx     = 1 << 28 // leaf 1, ECX
