@@ -86,6 +86,8 @@ var goodHeads = []struct {
 	{"RFC 9110 §8.6 Content-Length of 0", get("Content-Length: 0", "content-length: 0"),
 		Request{"GET", 1, 1, "/", "a", headers{"Content-Length": {"0", "0"}}, false, false}},
 	{"RFC 9112 §6.2 Content-Length", get("Content-Length: 007"), Request{"GET", 1, 1, "/", "a", headers{"Content-Length": {"007"}}, true, false}},
+	{"RFC 9112 §6.1 Transfer-Encoding in HTTP/1.0", "GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
+		Request{"GET", 1, 0, "/", "", headers{"Transfer-Encoding": {"chunked"}}, true, false}},
 	{"RFC 9112 §6.1 Transfer-Encoding", get("Transfer-Encoding: x", "Content-Length: 0"),
 		Request{"GET", 1, 1, "/", "a", headers{"Content-Length": {"0"}, "Transfer-Encoding": {"x"}}, true, false}},
 }
