@@ -162,7 +162,7 @@ func validateVector(s uint64, p []byte) uint64 {
 	if len(p) < vectorMin {
 		return validate(s, p)
 	}
-	if !validVector(&p[0], len(p)) {
+	if !validVector(&p[0], len(p), &utf8Errors) {
 		return invalid
 	}
 	for _, c := range openEnd(p) {

@@ -54,15 +54,16 @@ GLOBL utf8Bytes<>(SB), RODATA|NOPTR, $4
 	TESTL     AX, AX         \
 	JNE       other
 
-// func validVector(p *byte, n int) bool
-TEXT ·validVector(SB), NOSPLIT, $0-17
+// func validVector(p *byte, n int, tables *[3][16]byte) bool
+TEXT ·validVector(SB), NOSPLIT, $0-25
 	MOVQ p+0(FP), SI
 	MOVQ n+8(FP), CX
 	LEAQ (SI)(CX*1), DX
+	MOVQ tables+16(FP), AX
 
-	VBROADCASTI128 ·utf8Errors+0(SB), Y8
-	VBROADCASTI128 ·utf8Errors+16(SB), Y9
-	VBROADCASTI128 ·utf8Errors+32(SB), Y10
+	VBROADCASTI128 (AX), Y8
+	VBROADCASTI128 16(AX), Y9
+	VBROADCASTI128 32(AX), Y10
 	VPBROADCASTB   utf8Bytes<>+0(SB), Y11
 	VPBROADCASTB   utf8Bytes<>+1(SB), Y12
 	VPBROADCASTB   utf8Bytes<>+2(SB), Y13
@@ -146,6 +147,6 @@ last:
 
 done:
 	VPTEST Y15, Y15
-	SETEQ  ret+16(FP)
+	SETEQ  ret+24(FP)
 	VZEROUPPER
 	RET

@@ -57,13 +57,13 @@
 	TST  $0x8080808080808080, R4                \
 	BNE  other
 
-// func validVector(p *byte, n int) bool
-TEXT ·validVector(SB), NOSPLIT, $0-17
+// func validVector(p *byte, n int, tables *[3][16]byte) bool
+TEXT ·validVector(SB), NOSPLIT, $0-25
 	MOVD p+0(FP), R0
 	MOVD n+8(FP), R1
 	ADD  R0, R1, R1
 
-	MOVD $·utf8Errors(SB), R3
+	MOVD tables+16(FP), R3
 	VLD1 (R3), [V16.B16, V17.B16, V18.B16]
 	MOVD $0x0F, R3
 	VDUP R3, V20.B16
@@ -141,5 +141,5 @@ done:
 	FOLD(V31)
 	CMP  $0, R4
 	CSET EQ, R4
-	MOVB R4, ret+16(FP)
+	MOVB R4, ret+24(FP)
 	RET

@@ -1,5 +1,3 @@
-//go:build (amd64 || arm64) && !purego
-
 package frame
 
 // What can be wrong with a byte and the one before it, as bits of utf8Errors.
@@ -19,7 +17,7 @@ const (
 	anyLow = tooShort | tooLong | twoTails
 )
 
-// utf8Errors are the tables of the vector code: the errors that are possible
+// utf8Errors are the tables for validVector: the errors that are possible
 // with the high nibble of the first byte, with its low nibble, and with the
 // high nibble of the second byte. An error is there if all three say so. This is
 // the algorithm of J. Keiser and D. Lemire, "Validating UTF-8 In Less Than One

@@ -13,7 +13,7 @@ func xorVector(dst, src *byte, n int, key uint32)
 
 // validVector reports whether nothing is wrong with the n bytes at p, n at
 // least 64, save for what openEnd returns of them. They begin with a new
-// sequence. It reads nothing else.
+// sequence. It reads nothing else, but the tables utf8Errors.
 //
 //go:noescape
-func validVector(p *byte, n int) bool
+func validVector(p *byte, n int, tables *[3][16]byte) bool
