@@ -13,11 +13,13 @@ import (
 // decision: measure again and write the documents anew.
 var pins = map[string]string{
 	"github.com/coder/websocket":    "v1.8.15",
+	"github.com/fasthttp/websocket": "v1.5.12",
 	"github.com/gobwas/ws":          "v1.5.0",
 	"github.com/gorilla/websocket":  "v1.5.3",
-	"github.com/klauspost/compress": "v1.17.9", // what gws asks for
+	"github.com/klauspost/compress": "v1.17.11", // what fasthttp asks for; gws would do with an older one
 	"github.com/lesismal/nbio":      "v1.6.12",
 	"github.com/lxzan/gws":          "v1.9.1",
+	"github.com/valyala/fasthttp":   "v1.58.0",
 	"golang.org/x/net":              "v0.62.0",
 }
 

@@ -108,7 +108,7 @@ func TestBrokenRules(t *testing.T) {
 		{"opcode 3", 0x83, []byte("x"), 1002, []string{"xnet", "nbio"}},
 		{"fragmented ping", 0x09, nil, 1002, []string{"xnet", "nbio"}},
 		{"too much", 0x82, make([]byte, 2000), 1009, []string{"xnet"}},
-		{"not deflated", 0xC1, []byte{0x07}, 1007, []string{"xnet", "nbio", "gorilla", "coder", "gws"}},
+		{"not deflated", 0xC1, []byte{0x07}, 1007, []string{"xnet", "nbio", "gorilla", "fasthttp", "coder", "gws"}},
 	} {
 		t.Run(rule.name, func(t *testing.T) {
 			each(t, func(t *testing.T, p peers.Peer) {

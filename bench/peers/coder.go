@@ -31,6 +31,7 @@ func serveCoder(ctx context.Context, l net.Listener, o Options) error {
 		CompressionMode: coderModes[o.Compression],
 		Subprotocols:    o.Subprotocols,
 	}
+	var fan room[*websocket.Conn]
 	return serveHTTP(ctx, l, func(w http.ResponseWriter, r *http.Request) {
 		c, err := websocket.Accept(w, r, ao)
 		if err != nil {
@@ -38,12 +39,25 @@ func serveCoder(ctx context.Context, l net.Listener, o Options) error {
 		}
 		defer func() { _ = c.CloseNow() }()
 		c.SetReadLimit(o.MaxMessage)
+		write := c.Write
+		if r.URL.Path == fanPath {
+			fan.join(c)
+			defer fan.leave(c)
+			write = func(ctx context.Context, kind websocket.MessageType, p []byte) error {
+				fan.each(func(c *websocket.Conn) { _ = c.Write(ctx, kind, p) })
+				return nil
+			}
+		}
 		// Not the request's context: its documentation advises against that.
-		echoCoder(context.Background(), c, o)
+		readCoder(context.Background(), c, o, write)
 	})
 }
 
-func echoCoder(ctx context.Context, c *websocket.Conn, o Options) {
+// A coderWriter is its Conn.Write, or does as much for many.
+type coderWriter func(ctx context.Context, kind websocket.MessageType, p []byte) error
+
+// readCoder hands messages to write until the connection ends.
+func readCoder(ctx context.Context, c *websocket.Conn, o Options, write coderWriter) {
 	for {
 		kind, p, err := c.Read(ctx)
 		if err != nil {
@@ -53,7 +67,7 @@ func echoCoder(ctx context.Context, c *websocket.Conn, o Options) {
 			_ = c.Close(websocket.StatusInvalidFramePayloadData, "")
 			return
 		}
-		if err := c.Write(ctx, kind, p); err != nil {
+		if err := write(ctx, kind, p); err != nil {
 			return
 		}
 	}

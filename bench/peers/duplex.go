@@ -3,34 +3,47 @@ package peers
 import (
 	"context"
 	"net"
+	"net/http"
 
 	"github.com/duplexhq/duplex/websocket"
 )
 
-// duplexPeer is our own library, with its Handler.
-var duplexPeer = Peer{
-	Name:            "duplex",
+// duplexConnPeer is our own library with its blocking Conn, below net/http.
+var duplexConnPeer = Peer{
+	Name:            "duplex-conn",
 	Module:          "github.com/duplexhq/duplex",
 	Best:            Takeover,
 	ChecksText:      true,
 	MergesFragments: true,
-	serve:           serveDuplex,
+	serve:           serveDuplexConn,
 }
 
-func serveDuplex(ctx context.Context, l net.Listener, o Options) error {
-	ao := &websocket.AcceptOptions{MaxMessage: o.MaxMessage, Subprotocols: o.Subprotocols}
-	if o.Compression != Off {
-		alone := o.Compression == NoTakeover
-		ao.Compression = &websocket.Compression{
-			NoContextTakeover: alone, PeerNoContextTakeover: alone,
-			WindowBits: o.WindowBits, PeerWindowBits: o.WindowBits,
-		}
+// duplexCompression returns what Options ask for in the words of our library.
+func duplexCompression(o Options) *websocket.Compression {
+	if o.Compression == Off {
+		return nil
 	}
-	h := websocket.Handler(echoDuplex, ao)
-	return serveHTTP(ctx, l, h.ServeHTTP)
+	alone := o.Compression == NoTakeover
+	return &websocket.Compression{
+		NoContextTakeover: alone, PeerNoContextTakeover: alone,
+		WindowBits: o.WindowBits, PeerWindowBits: o.WindowBits,
+	}
 }
 
-func echoDuplex(ctx context.Context, c *websocket.Conn) error {
+func serveDuplexConn(ctx context.Context, l net.Listener, o Options) error {
+	ao := &websocket.AcceptOptions{
+		MaxMessage: o.MaxMessage, Subprotocols: o.Subprotocols, Compression: duplexCompression(o), PingInterval: -1, MaxQueue: maxQueue,
+	}
+	fan := new(room[*websocket.Conn])
+	mux := http.NewServeMux()
+	mux.Handle(fanPath, websocket.Handler(func(ctx context.Context, c *websocket.Conn) error {
+		return fanDuplexConn(ctx, c, fan)
+	}, ao))
+	mux.Handle("/", websocket.Handler(echoDuplexConn, ao))
+	return serveHTTP(ctx, l, mux.ServeHTTP)
+}
+
+func echoDuplexConn(ctx context.Context, c *websocket.Conn) error {
 	for m, err := range c.Messages(ctx) {
 		if err != nil {
 			return err
@@ -38,6 +51,23 @@ func echoDuplex(ctx context.Context, c *websocket.Conn) error {
 		if err := c.Write(ctx, m.Type, m.Data); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// fanDuplexConn posts each message to everybody, encoded once.
+func fanDuplexConn(ctx context.Context, c *websocket.Conn, fan *room[*websocket.Conn]) error {
+	fan.join(c)
+	defer fan.leave(c)
+	for m, err := range c.Messages(ctx) {
+		if err != nil {
+			return err
+		}
+		p, err := websocket.Prepare(m.Type, m.Data)
+		if err != nil {
+			return err
+		}
+		fan.each(func(c *websocket.Conn) { _ = c.PostPrepared(p) })
 	}
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"slices"
 	"time"
 
@@ -15,8 +14,10 @@ import (
 	"github.com/gobwas/ws/wsutil"
 )
 
-// gobwasPeer is gobwas/ws with the reader and the control handler of its wsutil,
-// as in its Autobahn example, and wsflate as its README puts it to use.
+// gobwasPeer is gobwas/ws with its upgrade without copies on the accepted
+// connection, the reader and the control handler of its wsutil, as in its Autobahn
+// example, frames compiled before they are written, and wsflate as its README puts
+// it to use.
 var gobwasPeer = Peer{
 	Name:            "gobwas",
 	Module:          "github.com/gobwas/ws",
@@ -27,26 +28,46 @@ var gobwasPeer = Peer{
 }
 
 func serveGobwas(ctx context.Context, l net.Listener, o Options) error {
-	return serveHTTP(ctx, l, func(w http.ResponseWriter, r *http.Request) {
-		e := wsflate.Extension{Parameters: wsflate.DefaultParameters}
-		u := ws.HTTPUpgrader{}
-		if len(o.Subprotocols) > 0 {
-			u.Protocol = func(s string) bool { return slices.Contains(o.Subprotocols, s) }
-		}
-		if o.Compression != Off {
-			u.Negotiate = e.Negotiate
-		}
-		c, rw, _, err := u.Upgrade(r, w)
-		if c != nil {
-			defer c.Close()
-		}
+	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
+	defer stop()
+	fan := new(room[*gobwasConn])
+	for {
+		c, err := l.Accept()
 		if err != nil {
-			return // answered by Upgrade
+			return err
 		}
-		_, compressed := e.Accepted()
-		// rw may hold what the client sent right behind its request.
-		newGobwasConn(c, rw.Reader, o, compressed).echo()
-	})
+		go upgradeGobwas(c, o, fan)
+	}
+}
+
+// upgradeGobwas does the opening handshake and all that comes after it.
+func upgradeGobwas(c net.Conn, o Options, fan *room[*gobwasConn]) {
+	defer c.Close()
+	e := wsflate.Extension{Parameters: wsflate.DefaultParameters}
+	fans := false
+	u := ws.Upgrader{OnRequest: func(uri []byte) error {
+		fans = string(uri) == fanPath
+		return nil
+	}}
+	if len(o.Subprotocols) > 0 {
+		u.Protocol = func(s []byte) bool { return slices.Contains(o.Subprotocols, string(s)) }
+	}
+	if o.Compression != Off {
+		u.Negotiate = e.Negotiate
+	}
+	_ = c.SetReadDeadline(time.Now().Add(headerTimeout))
+	if _, err := u.Upgrade(c); err != nil {
+		return // answered by Upgrade
+	}
+	_ = c.SetReadDeadline(time.Time{})
+	_, compressed := e.Accepted()
+	g := newGobwasConn(c, o, compressed)
+	if fans {
+		g.fan = fan
+		fan.join(g)
+		defer fan.leave(g)
+	}
+	g.echo()
 }
 
 // A gobwasConn is one connection: its package has no such type.
@@ -54,6 +75,7 @@ type gobwasConn struct {
 	net.Conn
 	reader  wsutil.Reader
 	control wsutil.FrameHandlerFunc
+	fan     *room[*gobwasConn] // nil if it echoes
 
 	// For compression; nil without.
 	message *wsflate.MessageState
@@ -62,10 +84,10 @@ type gobwasConn struct {
 	deflate *wsflate.Writer
 }
 
-func newGobwasConn(c net.Conn, source io.Reader, o Options, compressed bool) *gobwasConn {
+func newGobwasConn(c net.Conn, o Options, compressed bool) *gobwasConn {
 	g := &gobwasConn{Conn: c, control: wsutil.ControlFrameHandler(c, ws.StateServerSide)}
 	g.reader = wsutil.Reader{
-		Source:         source,
+		Source:         c,
 		State:          ws.StateServerSide,
 		CheckUTF8:      true,
 		MaxMessageSize: o.MaxMessage,
@@ -114,7 +136,7 @@ func (g *gobwasConn) echoMessage(op ws.OpCode) error {
 		if err != nil {
 			return err
 		}
-		return wsutil.WriteServerMessage(g, op, p)
+		return g.send(op, p)
 	}
 	var source io.Reader = &g.reader
 	compressed := g.message.IsCompressed()
@@ -134,6 +156,20 @@ func (g *gobwasConn) echoMessage(op ws.OpCode) error {
 		return err
 	}
 	return g.write(op, p, compressed)
+}
+
+// send sends a message, in one write for each receiver.
+func (g *gobwasConn) send(op ws.OpCode, p []byte) error {
+	f, err := ws.CompileFrame(ws.NewFrame(op, true, p))
+	if err != nil {
+		return err
+	}
+	if g.fan != nil {
+		g.fan.each(func(to *gobwasConn) { _, _ = to.Write(f) })
+		return nil
+	}
+	_, err = g.Write(f)
+	return err
 }
 
 // write sends a message with the extension, compressed if it came so.

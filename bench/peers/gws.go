@@ -9,7 +9,7 @@ import (
 )
 
 // gwsPeer is the server of gws's "Best Practice", with the text check switched
-// on and messages handled in order.
+// on and messages handled in order, and its Broadcaster for a fan-out.
 var gwsPeer = Peer{
 	Name:            "gws",
 	Module:          "github.com/lxzan/gws",
@@ -20,7 +20,7 @@ var gwsPeer = Peer{
 }
 
 func serveGws(ctx context.Context, l net.Listener, o Options) error {
-	u := gws.NewUpgrader(gwsEcho{}, &gws.ServerOption{
+	so := &gws.ServerOption{
 		ReadMaxPayloadSize:  int(o.MaxMessage),
 		WriteMaxPayloadSize: int(o.MaxMessage),
 		CheckUtf8Enabled:    true,
@@ -33,8 +33,13 @@ func serveGws(ctx context.Context, l net.Listener, o Options) error {
 			ServerMaxWindowBits:   o.WindowBits,
 			ClientMaxWindowBits:   o.WindowBits,
 		},
-	})
+	}
+	echo, fan := gws.NewUpgrader(gwsEcho{}, so), gws.NewUpgrader(new(gwsFan), so)
 	return serveHTTP(ctx, l, func(w http.ResponseWriter, r *http.Request) {
+		u := echo
+		if r.URL.Path == fanPath {
+			u = fan
+		}
 		c, err := u.Upgrade(w, r)
 		if err != nil {
 			return // answered by Upgrade
@@ -43,7 +48,7 @@ func serveGws(ctx context.Context, l net.Listener, o Options) error {
 	})
 }
 
-// gwsEcho is what its connections do.
+// gwsEcho is what its connections do that echo.
 type gwsEcho struct{ gws.BuiltinEventHandler }
 
 func (gwsEcho) OnPing(c *gws.Conn, payload []byte) { _ = c.WritePong(payload) }
@@ -51,4 +56,21 @@ func (gwsEcho) OnPing(c *gws.Conn, payload []byte) { _ = c.WritePong(payload) }
 func (gwsEcho) OnMessage(c *gws.Conn, m *gws.Message) {
 	defer m.Close()
 	_ = c.WriteMessage(m.Opcode, m.Bytes())
+}
+
+// gwsFan is what those do that are in a room.
+type gwsFan struct {
+	gwsEcho
+	room room[*gws.Conn]
+}
+
+func (f *gwsFan) OnOpen(c *gws.Conn) { f.room.join(c) }
+
+func (f *gwsFan) OnClose(c *gws.Conn, _ error) { f.room.leave(c) }
+
+func (f *gwsFan) OnMessage(_ *gws.Conn, m *gws.Message) {
+	defer m.Close()
+	b := gws.NewBroadcaster(m.Opcode, m.Bytes())
+	defer b.Close()
+	f.room.each(func(c *gws.Conn) { _ = b.Broadcast(c) })
 }

@@ -2,6 +2,7 @@ package peers
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"slices"
@@ -36,6 +37,10 @@ type Options struct {
 	// Subprotocols that the server speaks, the preferred one first. Default:
 	// none.
 	Subprotocols []string
+
+	// TLS makes the server speak TLS with these certificates. Default: nil,
+	// it speaks plain TCP.
+	TLS *tls.Config
 }
 
 func (o Options) withDefaults() Options {
@@ -73,7 +78,7 @@ func (c *Compression) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// A Peer is a WebSocket library, as an echo server.
+// A Peer is a WebSocket library, as a server of echoes and of a fan-out.
 type Peer struct {
 	// Name is the short name that commands take and tables show.
 	Name string
@@ -92,16 +97,23 @@ type Peer struct {
 	// one message to the application.
 	MergesFragments bool
 
-	serve func(ctx context.Context, l net.Listener, o Options) error
+	serve  func(ctx context.Context, l net.Listener, o Options) error
+	ownTLS bool // serve looks at Options.TLS; else it is given a listener of TLS
 }
 
-// Serve accepts connections from l and echoes on them, whatever the path of the
-// request, until ctx is done; then it closes l and returns nil. Connections that
-// are open then live on until their clients go. It returns an error if it cannot
-// go on.
+// Ours tells whether the library is the one of this repository.
+func (p Peer) Ours() bool { return strings.HasPrefix(p.Name, "duplex-") }
+
+// Serve accepts connections from l until ctx is done; then it closes l and returns
+// nil. Messages on connections to /fan go to all connections to /fan, the sender's
+// too; on any other path they are echoed. Connections that are open at the end
+// live on until their clients go. It returns an error if it cannot go on.
 func (p Peer) Serve(ctx context.Context, l net.Listener, o Options) error {
 	o = o.withDefaults()
 	o.Compression = min(o.Compression, p.Best)
+	if o.TLS != nil && !p.ownTLS {
+		l = tls.NewListener(l, o.TLS)
+	}
 	err := p.serve(ctx, l, o)
 	if ctx.Err() == nil {
 		return err
@@ -115,7 +127,10 @@ func (p Peer) Version() string { return bench.Version(p.Module) }
 
 // All returns all peers, our own first and the others by name.
 func All() []Peer {
-	return []Peer{duplexPeer, coderPeer, gobwasPeer, gorillaPeer, gwsPeer, nbioPeer, xnetPeer}
+	return []Peer{
+		duplexConnPeer, duplexEventPeer, duplexEpollHTTPPeer, duplexEpollPeer,
+		coderPeer, fasthttpPeer, gobwasPeer, gorillaPeer, gwsPeer, nbioPeer, xnetPeer,
+	}
 }
 
 // Find returns the peer of that name.

@@ -22,12 +22,22 @@ var xnetPeer = Peer{
 }
 
 func serveXnet(ctx context.Context, l net.Listener, o Options) error {
+	var fan room[*websocket.Conn]
 	s := websocket.Server{
 		Handshake: func(c *websocket.Config, r *http.Request) error { return admitXnet(c, r, o.Subprotocols) },
 		Handler: func(c *websocket.Conn) {
 			defer c.Close() // sends the close frame
 			c.MaxPayloadBytes = int(o.MaxMessage)
-			echoXnet(c, o)
+			send := func(m *xnetMessage) error { return xnetCodec.Send(c, m) }
+			if c.Request().URL.Path == fanPath {
+				fan.join(c)
+				defer fan.leave(c)
+				send = func(m *xnetMessage) error {
+					fan.each(func(c *websocket.Conn) { _ = xnetCodec.Send(c, m) })
+					return nil
+				}
+			}
+			readXnet(c, o, send)
 		},
 	}
 	return serveHTTP(ctx, l, s.ServeHTTP)
@@ -76,7 +86,8 @@ var xnetCodec = websocket.Codec{
 	},
 }
 
-func echoXnet(c *websocket.Conn, o Options) {
+// readXnet hands messages to send until the connection ends.
+func readXnet(c *websocket.Conn, o Options, send func(*xnetMessage) error) {
 	var m xnetMessage
 	for {
 		if err := xnetCodec.Receive(c, &m); err != nil {
@@ -85,7 +96,7 @@ func echoXnet(c *websocket.Conn, o Options) {
 		if o.CheckText && m.kind == websocket.TextFrame && !utf8.Valid(m.data) {
 			return // it can send no close code of the application's choice
 		}
-		if err := xnetCodec.Send(c, &m); err != nil {
+		if err := send(&m); err != nil {
 			return
 		}
 	}

@@ -23,7 +23,7 @@ func allowed(t *testing.T, pid string) string {
 // process is not moved along.
 func TestProcessor(t *testing.T) {
 	before := allowed(t, "self")
-	p := start(t, "duplex", peers.Options{}, 0)
+	p := start(t, "duplex-conn", peers.Options{}, 0)
 	assert.Equal(t, allowed(t, process.PID(p)), "0")
 	assert.Equal(t, allowed(t, "self"), before)
 	echo(t, p, []byte("hi"), 1)

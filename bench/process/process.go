@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/duplexhq/duplex/bench/bun"
 	"github.com/duplexhq/duplex/bench/peers"
 )
 
@@ -41,11 +42,31 @@ type Process struct {
 // Any stands for any processor, where Start takes the number of one.
 const Any = -1
 
-// Start runs this program's binary as a server with that library and waits until
-// it listens. The process keeps to the given processor, with as many threads of
+// Start runs this program's binary as a server with that library, or Bun if that is
+// the name, and waits until it listens. If o.TLS is set, the server makes a
+// certificate of its own. The process keeps to the given processor, with as many threads of
 // Go as that allows: one; Any lets it roam. It ends with ctx, with Stop, or with
 // this program.
 func Start(ctx context.Context, lib string, o peers.Options, processor int) (*Process, error) {
+	p := &Process{lines: make(chan string)}
+	var err error
+	if lib == bun.Name {
+		p.cmd, err = bunCommand(ctx, o, "127.0.0.1:0", true)
+	} else {
+		p.cmd, err = ownCommand(ctx, lib, o)
+	}
+	if err == nil {
+		p.cmd.Stderr = os.Stderr
+		err = p.start(processor)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", lib, err)
+	}
+	return p, nil
+}
+
+// ownCommand returns what runs this program as a server.
+func ownCommand(ctx context.Context, lib string, o peers.Options) (*exec.Cmd, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -63,13 +84,28 @@ func Start(ctx context.Context, lib string, o peers.Options, processor int) (*Pr
 	if len(o.Subprotocols) > 0 {
 		args = append(args, "-subprotocols="+strings.Join(o.Subprotocols, ","))
 	}
-	p := &Process{cmd: exec.CommandContext(ctx, self, args...), lines: make(chan string)}
-	p.cmd.Env = append(os.Environ(), childEnv+"=1")
-	p.cmd.Stderr = os.Stderr
-	if err := p.start(processor); err != nil {
-		return nil, fmt.Errorf("start %s: %w", lib, err)
+	if o.TLS != nil {
+		args = append(args, "-tls")
 	}
-	return p, nil
+	cmd := exec.CommandContext(ctx, self, args...)
+	cmd.Env = append(os.Environ(), childEnv+"=1")
+	return cmd, nil
+}
+
+// bunCommand returns what runs Bun.
+func bunCommand(ctx context.Context, o peers.Options, listen string, control bool) (*exec.Cmd, error) {
+	b := bun.Options{Listen: listen, Compression: o.Compression.String(), MaxMessage: o.MaxMessage, Control: control}
+	if b.MaxMessage <= 0 {
+		b.MaxMessage = peers.DefaultMaxMessage
+	}
+	if o.TLS != nil {
+		cert, key, err := selfSigned()
+		if err != nil {
+			return nil, err
+		}
+		b.Cert, b.Key = string(cert), string(key)
+	}
+	return bun.Command(ctx, b)
 }
 
 func (p *Process) start(processor int) error {
@@ -89,7 +125,7 @@ func (p *Process) start(processor int) error {
 	if err != nil {
 		return errors.Join(err, p.Stop())
 	}
-	_, url, _ := strings.Cut(line, "ws://")
+	_, url, _ := strings.Cut(line, "://")
 	p.Addr = strings.TrimSuffix(url, "/")
 	return nil
 }

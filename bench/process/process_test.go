@@ -57,7 +57,7 @@ func TestStart(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
-	p := start(t, "duplex", peers.Options{MaxMessage: 4 << 20}, process.Any)
+	p := start(t, "duplex-conn", peers.Options{MaxMessage: 4 << 20}, process.Any)
 	before, err := p.Usage()
 	assert.NoError(t, err)
 	echo(t, p, make([]byte, 1<<20), 30)
@@ -122,7 +122,7 @@ func TestMainControlled(t *testing.T) {
 	assert.True(t, time.Since(began) < 10*time.Second, "it took long to end")
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	assert.Equal(t, len(lines), 4)
-	assert.Contains(t, lines[0], "duplex echoes on ws://127.0.0.1:")
+	assert.Contains(t, lines[0], "duplex-conn echoes on ws://127.0.0.1:")
 	assert.Equal(t, len(strings.Fields(lines[1])), 4)
 	assert.Equal(t, lines[2], `unknown command "dance"`)
 	assert.Equal(t, len(strings.Fields(lines[3])), 4)

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/duplexhq/duplex/bench/bun"
 	"github.com/duplexhq/duplex/bench/peers"
 )
 
@@ -23,17 +24,19 @@ type config struct {
 	lib     string
 	listen  string
 	options peers.Options
+	tls     bool
 	control bool
 }
 
 // flags returns the flags that fill c, for both sides of Start.
 func (c *config) flags() *flag.FlagSet {
-	names := make([]string, 0, len(peers.All()))
+	names := make([]string, 0, len(peers.All())+1)
 	for _, p := range peers.All() {
 		names = append(names, p.Name)
 	}
+	names = append(names, bun.Name)
 	f := flag.NewFlagSet("server", flag.ContinueOnError)
-	f.StringVar(&c.lib, "lib", "duplex", "library: "+strings.Join(names, ", "))
+	f.StringVar(&c.lib, "lib", "duplex-conn", "library: "+strings.Join(names, ", "))
 	f.StringVar(&c.listen, "listen", "127.0.0.1:0", "address to listen on; port 0 picks a free one")
 	f.TextVar(&c.options.Compression, "compression", peers.Off, "off, no-takeover or takeover; a library that can do less does what it can")
 	f.Int64Var(&c.options.MaxMessage, "max-message", peers.DefaultMaxMessage, "largest message to echo, in bytes")
@@ -43,11 +46,12 @@ func (c *config) flags() *flag.FlagSet {
 		c.options.Subprotocols = strings.Split(s, ",")
 		return nil
 	})
+	f.BoolVar(&c.tls, "tls", false, "speak TLS, with a certificate made for this run")
 	f.BoolVar(&c.control, "control", false, "read commands from standard input and end with it: usage, free")
 	return f
 }
 
-// Main runs an echo server until it is interrupted, and returns the exit status
+// Main runs a server of echoes, and of a fan-out on /fan, until it is interrupted, and returns the exit status
 // of the program. It prints one line with the address when it listens.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) (status int) {
 	var c config
@@ -62,25 +66,36 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) (status int)
 		_, _ = fmt.Fprintf(stderr, "unexpected argument %q\n", f.Arg(0))
 		return 2
 	}
-	if err := c.serve(stdin, stdout); err != nil {
+	if err := c.serve(stdin, stdout, stderr); err != nil {
 		_, _ = fmt.Fprintln(stderr, err)
 		return 1
 	}
 	return 0
 }
 
-func (c *config) serve(stdin io.Reader, stdout io.Writer) error {
+func (c *config) serve(stdin io.Reader, stdout, stderr io.Writer) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	scheme := "ws"
+	if c.tls {
+		var err error
+		if c.options.TLS, err = tlsConfig(); err != nil {
+			return err
+		}
+		scheme = "wss"
+	}
+	if c.lib == bun.Name {
+		return c.serveBun(ctx, stdin, stdout, stderr)
+	}
 	peer, err := peers.Find(c.lib)
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.listen)
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(stdout, "%s echoes on ws://%s/\n", peer.Name, l.Addr()); err != nil {
+	if _, err := fmt.Fprintf(stdout, "%s echoes on %s://%s/\n", peer.Name, scheme, l.Addr()); err != nil {
 		return err
 	}
 	if c.control {
@@ -90,6 +105,19 @@ func (c *config) serve(stdin io.Reader, stdout io.Writer) error {
 		}()
 	}
 	return peer.Serve(ctx, l, c.options)
+}
+
+// serveBun runs Bun beside this process until that is interrupted.
+func (c *config) serveBun(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) error {
+	cmd, err := bunCommand(ctx, c.options, c.listen, c.control)
+	if err != nil {
+		return err
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
+	if err := cmd.Run(); ctx.Err() == nil {
+		return err
+	}
+	return nil
 }
 
 // obey answers each command with one line, until there are no more.

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -19,15 +20,25 @@ func cpuTime() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// resident returns the resident memory of this process, in bytes.
+// resident returns the resident memory of this process, in bytes, 0 where the system
+// does not tell.
 func resident() int64 {
-	statm, err := os.ReadFile("/proc/self/statm")
+	n, err := residentOf("/proc/self")
 	if err != nil {
 		return 0
 	}
+	return n
+}
+
+// residentOf returns that of a process by its folder below /proc.
+func residentOf(folder string) (int64, error) {
+	statm, err := os.ReadFile(filepath.Join(folder, "statm"))
+	if err != nil {
+		return 0, err
+	}
 	var size, pages int64
 	if _, err := fmt.Fscan(bytes.NewReader(statm), &size, &pages); err != nil {
-		return 0
+		return 0, err
 	}
-	return pages * int64(os.Getpagesize())
+	return pages * int64(os.Getpagesize()), nil
 }

@@ -20,8 +20,12 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/duplexhq/duplex/bench/page"
 	"github.com/duplexhq/duplex/bench/process"
 )
+
+// command is the name that the marks in a page have.
+const command = "bench/cmd/compression"
 
 func main() {
 	process.ServeIfChild()
@@ -39,18 +43,18 @@ func main() {
 // run is the command.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	p := plan{progress: stderr, scale: 1}
-	var libs, page, table string
+	var libs, target, table string
 	f := flag.NewFlagSet("compression", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.StringVar(&libs, "lib", "duplex,coder,gorilla,gws", "libraries, with commas between")
+	f.StringVar(&libs, "lib", "duplex-conn,coder,gorilla,gws", "libraries, with commas between")
 	f.IntVar(&p.rounds, "rounds", 9, "rounds in which everybody takes turns")
 	f.IntVar(&p.conns, "conns", 32, "connections to a server while processor time is measured")
 	f.IntVar(&p.idle, "idle", 500, "connections to a server while memory is measured")
 	f.IntVar(&p.exchange, "exchange", 40, "messages on each of those before")
-	f.IntVar(&p.bits, "bits", 12, "windows that duplex is measured with beside its own; 0 for none")
+	f.IntVar(&p.bits, "bits", 12, "windows that ours is measured with beside its own; 0 for none")
 	f.IntVar(&p.scale, "scale", 1, "divide the number of messages of a turn by this")
 	f.BoolVar(&p.pin, "pin", runtime.GOOS == "linux" && runtime.NumCPU() > 1, "keep the load and the servers to a processor each")
-	f.StringVar(&page, "page", "", "page to write the tables into, between its marks")
+	f.StringVar(&target, "page", "", "page to write the tables into, between its marks")
 	f.StringVar(&table, "csv", "", "file to write all numbers to")
 	if err := f.Parse(args); err != nil {
 		return err
@@ -72,8 +76,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	if page != "" {
-		return rewrite(page, markdown(all))
+	if target != "" {
+		return page.Rewrite(target, command, markdown(all))
 	}
 	return nil
 }
@@ -85,17 +89,4 @@ func writeFile(name string, all []*contender) error {
 		return err
 	}
 	return errors.Join(writeCSV(f, all), f.Close())
-}
-
-// rewrite puts tables into a page.
-func rewrite(name, tables string) error {
-	old, err := os.ReadFile(name)
-	if err != nil {
-		return err
-	}
-	page, err := insert(string(old), tables)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return os.WriteFile(name, []byte(page), 0o644)
 }

@@ -15,6 +15,12 @@ import (
 	"github.com/duplexhq/duplex/websocket"
 )
 
+// Marks of the page.
+const (
+	begin = "<!-- written by bench/cmd/compression -->"
+	end   = "<!-- end of what is written by bench/cmd/compression -->"
+)
+
 func TestMain(m *testing.M) {
 	process.ServeIfChild()
 	_ = os.Setenv("GORACE", "atexit_sleep_ms=0") // or each server sleeps a second before it exits
@@ -27,13 +33,13 @@ func TestRun(t *testing.T) {
 	assert.NoError(t, os.WriteFile(page, []byte("# Before\n"+begin+"\nold\n"+end+"\nafter\n"), 0o600))
 	var out bytes.Buffer
 	err := run(t.Context(), []string{
-		"-lib", "duplex,gorilla,gws", "-rounds", "1", "-conns", "3", "-idle", "3", "-exchange", "2", "-scale", "100",
+		"-lib", "duplex-conn,gorilla,gws", "-rounds", "1", "-conns", "3", "-idle", "3", "-exchange", "2", "-scale", "100",
 		"-pin=false", "-page", page, "-csv", table,
 	}, &out, io.Discard)
 	assert.NoError(t, err)
 	for _, want := range []string{
 		"### With context takeover", "### Without context takeover", "### Without compression",
-		"| gorilla |", "| duplex, 12 bits |", "| *duplex / best of the others* |",
+		"| gorilla |", "| duplex-conn, 12 bits |", "| *duplex-conn / best of the others* |",
 	} {
 		assert.Contains(t, out.String(), want)
 	}
@@ -71,7 +77,7 @@ func TestRunRefuses(t *testing.T) {
 
 // TestLoadVerifies shows that an echo that is not one is found.
 func TestLoadVerifies(t *testing.T) {
-	server, err := process.Start(t.Context(), "duplex", peers.Options{}, process.Any)
+	server, err := process.Start(t.Context(), "duplex-conn", peers.Options{}, process.Any)
 	assert.NoError(t, err)
 	defer func() { _ = server.Stop() }()
 	l, err := connect(t.Context(), server.Addr, peers.Off, 2)
@@ -88,16 +94,6 @@ func TestLoadVerifies(t *testing.T) {
 	assert.Contains(t, err.Error(), "is another message")
 }
 
-func TestInsert(t *testing.T) {
-	_, err := insert("no marks", "x")
-	assert.Contains(t, err.Error(), "lacks the marks")
-	_, err = insert(end+begin, "x")
-	assert.Contains(t, err.Error(), "lacks the marks")
-	page, err := insert("a\n"+begin+"\nold\n"+end+"\nb", "new\n")
-	assert.NoError(t, err)
-	assert.Equal(t, page, "a\n"+begin+"\n\nnew\n\n"+end+"\nb")
-}
-
 func TestMarkdown(t *testing.T) {
 	of := func(name string, ratio, cpu, resident, heap float64) *contender {
 		peer, err := peers.Find(name)
@@ -111,16 +107,16 @@ func TestMarkdown(t *testing.T) {
 		return c
 	}
 	got := markdown([]*contender{
-		of("duplex", 0.3, 10, 5_000, 1_500), of("gws", 0.25, 20, 150_000, 90_000), of("coder", 0.0725, 40, 10_000, 3_000),
+		of("duplex-conn", 0.3, 10, 5_000, 1_500), of("gws", 0.25, 20, 150_000, 90_000), of("coder", 0.0725, 40, 10_000, 3_000),
 	})
 	assert.Equal(t, got, `### Without context takeover
 
 | library | chat 200 B | market 1 KiB | text 16 KiB | random 1 KiB | memory of a connection |
 |---|--:|--:|--:|--:|--:|
-| duplex | 30 % · 10.0 µs | 30 % · 10.0 µs | 30 % · 10.0 µs | 30 % · 10.0 µs | 5.0 KB · 1.5 KB |
+| duplex-conn | 30 % · 10.0 µs | 30 % · 10.0 µs | 30 % · 10.0 µs | 30 % · 10.0 µs | 5.0 KB · 1.5 KB |
 | gws | 25 % · 20.0 µs | 25 % · 20.0 µs | 25 % · 20.0 µs | 25 % · 20.0 µs | 150 KB · 90.0 KB |
 | coder | 7.2 % · 40.0 µs | 7.2 % · 40.0 µs | 7.2 % · 40.0 µs | 7.2 % · 40.0 µs | 10.0 KB · 3.0 KB |
-| *duplex / best of the others* | 4.17 · 0.50 | 4.17 · 0.50 | 4.17 · 0.50 | 4.17 · 0.50 | 0.50 · 0.50 |
+| *duplex-conn / best of the others* | 4.17 · 0.50 | 4.17 · 0.50 | 4.17 · 0.50 | 4.17 · 0.50 | 0.50 · 0.50 |
 `)
 }
 

@@ -105,7 +105,7 @@ func (p *plan) contenders() (all []*contender, err error) {
 				continue
 			}
 			all = append(all, &contender{peer: peer, mode: mode})
-			if mode == peers.Takeover && p.bits > 0 && name == "duplex" {
+			if mode == peers.Takeover && p.bits > 0 && peer.Ours() {
 				all = append(all, &contender{peer: peer, mode: mode, bits: p.bits})
 			}
 		}

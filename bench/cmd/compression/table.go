@@ -11,22 +11,6 @@ import (
 	"github.com/duplexhq/duplex/bench/peers"
 )
 
-// Marks between which the tables stand in a page.
-const (
-	begin = "<!-- written by bench/cmd/compression -->"
-	end   = "<!-- end of what is written by bench/cmd/compression -->"
-)
-
-// insert puts tables between the marks of a page.
-func insert(page, tables string) (string, error) {
-	before, rest, ok := strings.Cut(page, begin)
-	_, after, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		return "", fmt.Errorf("the page lacks the marks %q and %q", begin, end)
-	}
-	return before + begin + "\n\n" + tables + "\n" + end + after, nil
-}
-
 // titles of the tables.
 var titles = map[peers.Compression]string{
 	peers.Takeover:   "With context takeover",
@@ -65,7 +49,7 @@ func markdown(all []*contender) string {
 // against returns the row that holds ours against the best of the others, "" if there
 // is nothing to compare.
 func against(of []*contender) string {
-	isOurs := func(c *contender) bool { return c.peer.Name == "duplex" }
+	isOurs := func(c *contender) bool { return c.peer.Ours() }
 	i := slices.IndexFunc(of, isOurs)
 	others := slices.DeleteFunc(slices.Clone(of), isOurs)
 	if i < 0 || len(others) == 0 {
@@ -80,7 +64,7 @@ func against(of []*contender) string {
 		return value(ours) / least
 	}
 	var b strings.Builder
-	b.WriteString("| *duplex / best of the others* |")
+	b.WriteString("| *duplex-conn / best of the others* |")
 	for i := range ours.results {
 		fmt.Fprintf(&b, " %.2f · %.2f |",
 			best(func(c *contender) float64 { return c.results[i].ratio() }),

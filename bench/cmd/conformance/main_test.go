@@ -26,13 +26,13 @@ func TestRun(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "page.md")
 	var progress bytes.Buffer
 	pattern := `^(framing/§5\.7|utf8/§8\.1 text U\+)`
-	assert.NoError(t, run(t.Context(), []string{"-lib", "duplex,gorilla", "-run", pattern, "-out", name, "-v"}, &progress))
+	assert.NoError(t, run(t.Context(), []string{"-lib", "duplex-conn,gorilla", "-run", pattern, "-out", name, "-v"}, &progress))
 	page, err := os.ReadFile(name)
 	assert.NoError(t, err)
 	for _, want := range []string{
-		"| duplex (github.com/duplexhq/duplex) | this repository | takeover |",
+		"| duplex-conn (github.com/duplexhq/duplex) | this repository | takeover |",
 		"| gorilla (github.com/gorilla/websocket) | v1.5.3 | no-takeover |",
-		"| framing | all ", "## duplex\n", "Keeps every rule that was tested",
+		"| framing | all ", "## duplex-conn\n", "Keeps every rule that was tested",
 	} {
 		assert.Contains(t, string(page), want)
 	}
@@ -91,7 +91,7 @@ func TestAgain(t *testing.T) {
 // TestSubprotocols shows that tests of subprotocols are run after all, and which
 // library cannot be asked.
 func TestSubprotocols(t *testing.T) {
-	for name, picky := range map[string]bool{"duplex": false, "gws": true} {
+	for name, picky := range map[string]bool{"duplex-conn": false, "gws": true} {
 		p, err := peers.Find(name)
 		assert.NoError(t, err)
 		trial := trial{pattern: "^opening/.*subprotocol that the server speaks", progress: io.Discard}

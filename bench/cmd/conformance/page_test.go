@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/duplexhq/duplex/bench/peers"
 	"github.com/duplexhq/duplex/internal/assert"
 	"github.com/duplexhq/duplex/websocket/conformance"
 )
@@ -28,7 +27,9 @@ func report(t *testing.T, tests ...string) *conformance.Report {
 }
 
 func TestPage(t *testing.T) {
-	duplex, gorilla := peers.All()[0], peers.All()[3]
+	libs, err := find([]string{"duplex-conn", "gorilla"})
+	assert.NoError(t, err)
+	duplex, gorilla := libs[0], libs[1]
 	all := []outcome{
 		{peer: duplex, report: report(t, "framing/§5.2 a|A.|passed", "utf8/§8.1 b|B.|passed", "transport/§1 t|T.|unsupported")},
 		{
@@ -47,14 +48,14 @@ func TestPage(t *testing.T) {
 
 | library | version | compression | passed | not strict | failed | informational | unsupported |
 |---|---|---|--:|--:|--:|--:|--:|
-| duplex (github.com/duplexhq/duplex) | this repository | takeover | 2 | 0 | 0 | 0 | 1 |
+| duplex-conn (github.com/duplexhq/duplex) | this repository | takeover | 2 | 0 | 0 | 0 | 1 |
 | gorilla (github.com/gorilla/websocket) | v1.5.3 | no-takeover | 0 | 3 | 3 | 1 | 0 |
 
 ## By area
 
 Passed / not strict / failed, of all tests with one of these results.
 
-| area | duplex | gorilla |
+| area | duplex-conn | gorilla |
 |---|---|---|
 | framing | all 1 | 0 / 3 / 2 of 5 |
 | transport | – | – |
@@ -69,7 +70,7 @@ duty. An application can check each message with `+"`utf8.Valid`"+` and close wi
 |---|---|---|
 | gorilla | 0 / 0 / 1 of 1 | all 1 |
 
-## duplex
+## duplex-conn
 
 Keeps every rule that was tested, and every recommendation.
 
