@@ -1,7 +1,6 @@
 package event
 
 import (
-	"errors"
 	"net"
 
 	"github.com/duplexhq/duplex/websocket"
@@ -148,7 +147,7 @@ func (c *Conn) end() {
 func (c *Conn) noteUnsent() {
 	switch {
 	case c.broken != nil:
-		c.machine.Unsent(errors.Unwrap(c.broken))
+		c.machine.Unsent(c.broken.Cause)
 	case c.doomed && c.out != nil && c.machine.State() != proto.Lost:
 		c.machine.Unsent(errWriteTimeout)
 	}

@@ -25,7 +25,7 @@ type Conn struct {
 	// What follows belongs to whoever drives the connection.
 
 	in   *buffer // pieces of the message under way, nil if there are none
-	rest *buffer // what was received and waits to be parsed, nil if nothing
+	rest *buffer // what was received and waits to be parsed, of the request too; nil if nothing
 
 	heard   atomic.Uint32 // tick at which something was last received or handled
 	busy    atomic.Bool   // a function of the handler is running
@@ -38,12 +38,12 @@ type Conn struct {
 	mu          sync.Mutex
 	data        any
 	subprotocol string
-	out         *outbox // what waits for the network, nil if nothing
-	cork        *cork   // where the handler's sends go, nil while it is not running
-	broken      error   // what the transport said when a write failed
-	pinged      uint32  // tick of the keepalive's ping that was not answered, 0 if none
-	stalled     uint32  // tick since which the network takes nothing, if blocked
-	endBy       uint32  // tick by which the connection must have ended, 0 if none
+	out         *outbox               // what waits for the network, nil if nothing
+	cork        *cork                 // where the handler's sends go, nil while it is not running
+	broken      *websocket.CloseError // what the transport said when a write failed
+	pinged      uint32                // tick of the keepalive's ping that was not answered, 0 if none
+	stalled     uint32                // tick since which the network takes nothing, if blocked
+	endBy       uint32                // tick by which the connection must have ended, 0 if none
 	phase       phase
 	action      proto.Transport // what is to happen to the transport, once ended
 	writing     bool            // somebody is writing, and will go on with what waits

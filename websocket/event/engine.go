@@ -20,6 +20,7 @@ type engine struct {
 	handler  Handler
 	settings settings
 	role     proto.Role
+	server   *Server       // that this is the engine of, nil if it is a client's
 	period   time.Duration // of the clock
 	now      atomic.Uint32 // ticks of the clock
 	opened   atomic.Uint32 // connections so far

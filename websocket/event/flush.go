@@ -105,12 +105,14 @@ func (c *Conn) pour() {
 func (c *Conn) uncork(k *cork) *cork {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cork != k { // taken back while the handler took its time
-		return k
-	}
-	if c.writing {
-		c.cork = nil
+	switch {
+	case c.writing:
+		if c.cork == k {
+			c.cork = nil
+		}
 		return newCork(c.engine.settings.cork)
+	case c.cork != k: // taken back while the handler took its time
+		return k
 	}
 	c.pour()
 	c.cork = nil
@@ -129,7 +131,7 @@ func (c *Conn) takeCork() {
 		return
 	}
 	if !c.writing && len(c.cork.b) > 0 {
-		c.uncorkInto(c.box())
+		c.box()
 	}
 	c.cork = nil
 	if c.out == nil {

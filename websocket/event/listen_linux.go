@@ -77,7 +77,7 @@ func (ls *loops) serve(s *Server, l net.Listener) (bool, error) {
 	} else {
 		s.ends = append(s.ends, ended)
 		for _, l := range all {
-			l.do(func() { l.listenOn(fd, s, len(all) > 1) })
+			l.do(func() { l.listenOn(fd, len(all) > 1) })
 		}
 	}
 	s.listening.Unlock()
@@ -112,12 +112,12 @@ func listenerFD(l syscall.Conn) (int, error) {
 }
 
 // listenOn has the loop accept connections from a listener.
-func (l *loop) listenOn(fd int, s *Server, shared bool) {
+func (l *loop) listenOn(fd int, shared bool) {
 	events := uint32(syscall.EPOLLIN)
 	if shared {
 		events |= epollExclusive
 	}
-	l.sockets = append(l.sockets, socket{fd, s, events})
+	l.sockets = append(l.sockets, socket{fd, events})
 	_ = epollControl(l.ep, syscall.EPOLL_CTL_ADD, fd, events, 0)
 }
 
@@ -162,7 +162,6 @@ func (l *loop) acceptFrom(s *socket) {
 		}
 		c := new(Conn)
 		c.init(e, l, nil, nil)
-		c.server = s.server
 		if l.add(c, fd) != nil {
 			_ = syscall.Close(fd)
 			e.release()
@@ -208,16 +207,16 @@ func (l *loop) readRequest(w *worker, c *Conn) {
 		return
 	}
 	b, seen := w.buf[:n], 0
-	if c.request != nil {
-		seen = len(c.request.b)
-		c.request.b = append(c.request.b, b...)
-		b = c.request.b
+	if c.rest != nil {
+		seen = len(c.rest.b)
+		c.rest.b = append(c.rest.b, b...)
+		b = c.rest.b
 	}
 	used, err := w.head.Parse(b, seen)
 	if err == nil && used == 0 {
-		if c.request == nil {
-			c.request = newBuffer(n)
-			c.request.b = append(c.request.b, b...)
+		if c.rest == nil {
+			c.rest = newBuffer(n)
+			c.rest.b = append(c.rest.b, b...)
 		}
 		return
 	}
@@ -231,11 +230,13 @@ const requestSize = 16 << 10
 func (l *loop) answer(w *worker, c *Conn, b []byte, used int, err error) {
 	var a agreement
 	out := w.cork.b[:0]
+	request := c.rest // which b may lie in
+	c.rest = nil
 	l.enter(w, c) // Options.Accept may take its time
 	if err != nil {
 		out = handshake.AppendRefusal(out, err)
 	} else {
-		out, a, err = c.server.answer(&w.head, out, c.RemoteAddr)
+		out, a, err = l.loops.engine.server.answer(&w.head, out, c.RemoteAddr)
 	}
 	if err != nil {
 		c.refused(out)
@@ -246,8 +247,7 @@ func (l *loop) answer(w *worker, c *Conn, b []byte, used int, err error) {
 			c.last, w.cork = c.receive(b[used:], w.cork, false)
 		}
 	}
-	c.request.free()
-	c.request = nil
+	request.free()
 	if l.leave(w, c) {
 		l.settle(w, c)
 	}

@@ -44,6 +44,7 @@ type loop struct {
 	mu      sync.Mutex
 	inbox   []*Conn  // connections that need attention
 	spare   []*Conn  // memory for the next inbox
+	back    []*Conn  // connections whose handler took its time and has returned
 	calls   []func() // what else is to be done
 	ticked  bool     // the clock ticked
 	stopped bool     // it is to end when there is nothing left
@@ -52,7 +53,6 @@ type loop struct {
 // A socket is a listener's descriptor.
 type socket struct {
 	fd     int
-	server *Server
 	events uint32 // that epoll is to tell of
 }
 
@@ -69,13 +69,9 @@ type spot struct {
 	// What follows belongs to whoever drives the connection.
 
 	last     verdict
-	fresh    bool    // its OnOpen is due
-	returns  bool    // its handler has returned to the loop
-	eof      bool    // the transport ended
-	server   *Server // of a connection whose opening handshake is under way
-	request  *buffer // what there is of its request
-	lingered int32   // bytes read after the end
-	early    *buffer // what came behind the request
+	fresh    bool  // its OnOpen is due
+	eof      bool  // the transport ended
+	lingered int32 // bytes read after the end
 }
 
 // A worker is a goroutine that runs a loop.
@@ -178,7 +174,7 @@ func (l *loop) wake() {
 func (l *loop) hasWork() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.inbox) > 0 || len(l.calls) > 0 || l.ticked || l.stopped
+	return len(l.inbox) > 0 || len(l.back) > 0 || len(l.calls) > 0 || l.ticked || l.stopped
 }
 
 // handle takes one event.
@@ -291,8 +287,10 @@ func (l *loop) leave(w *worker, c *Conn) bool {
 		return true
 	}
 	w.deposed = true
-	c.returns = true
-	l.attend(c)
+	l.mu.Lock()
+	l.back = append(l.back, c)
+	l.mu.Unlock()
+	l.wake()
 	return false
 }
 
@@ -315,9 +313,14 @@ func (l *loop) do(f func()) {
 // work looks after those who need attention. It tells whether there were any.
 func (l *loop) work(w *worker) bool {
 	l.mu.Lock()
-	list, calls, ticked := l.inbox, l.calls, l.ticked
-	l.inbox, l.spare, l.calls, l.ticked = l.spare[:0], nil, nil, false
+	list, back, calls, ticked := l.inbox, l.back, l.calls, l.ticked
+	l.inbox, l.spare, l.back, l.calls, l.ticked = l.spare[:0], nil, nil, nil, false
 	l.mu.Unlock()
+	for _, c := range back {
+		c.detached = false
+		l.watch(c)
+	}
+	list = append(list, back...)
 	for _, f := range calls {
 		f()
 	}
@@ -344,11 +347,11 @@ func (l *loop) work(w *worker) bool {
 // be written, its handler has returned, or it is to be dropped.
 func (l *loop) look(w *worker, c *Conn) {
 	switch {
+	case c.detached:
+		c.flushDirty() // all else must wait until its handler returns
+		return
 	case c.phase == forgotten:
 		return
-	case c.returns:
-		c.returns, c.detached = false, false
-		l.settle(w, c)
 	case c.fresh:
 		c.fresh = false
 		l.open(w, c)
@@ -357,12 +360,12 @@ func (l *loop) look(w *worker, c *Conn) {
 		return
 	}
 	c.flushDirty()
-	if c.isDoomed() && !c.detached {
+	if c.isDoomed() {
 		c.last = over
 		l.conclude(w, c)
 		return
 	}
-	if c.last == over && !c.detached && c.phase == open {
+	if c.last != wants {
 		l.settle(w, c)
 	}
 }
@@ -378,11 +381,7 @@ func (l *loop) open(w *worker, c *Conn) {
 	c.flushDirty()
 	l.enter(w, c)
 	w.cork = c.tellOpen(w.cork)
-	if early := c.early; early != nil {
-		c.early = nil
-		c.last, w.cork = c.receive(early.b, w.cork, false)
-		early.free()
-	}
+	c.last, w.cork = c.resume(w.cork)
 	if l.leave(w, c) {
 		l.settle(w, c)
 	}
@@ -404,7 +403,7 @@ func (c *Conn) isDoomed() bool {
 func (l *loop) ends() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.stopped || len(l.inbox) > 0 || len(l.calls) > 0 || len(l.sockets) > 0 {
+	if !l.stopped || len(l.inbox) > 0 || len(l.back) > 0 || len(l.calls) > 0 || len(l.sockets) > 0 {
 		return false
 	}
 	l.list.mu.Lock()

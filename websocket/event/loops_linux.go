@@ -89,7 +89,7 @@ func (ls *loops) adopt(t *websocket.Transport, data any) (*Conn, error) {
 	c.init(ls.engine, l, t, data)
 	c.phase, c.fresh, c.fd = open, true, int32(fd)
 	if len(t.Early) > 0 {
-		c.early = &buffer{b: t.Early}
+		c.rest = &buffer{b: t.Early}
 	}
 	if len(t.Answer) > 0 { // whoever finds c sends behind it
 		c.box().copyIn(t.Answer)

@@ -16,7 +16,7 @@ type members struct {
 
 // A member is what a Conn has for the list that it stands in.
 type member struct {
-	index int // in members.list, guarded by members.mu; -1 once removed
+	index int32 // in members.list, guarded by members.mu; -1 once removed
 }
 
 // never is the tick of a connection that need not be looked at.
@@ -26,7 +26,7 @@ const never = math.MaxUint32
 func (m *members) add(c *Conn, due uint32) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c.index = len(m.list)
+	c.index = int32(len(m.list))
 	m.list = append(m.list, c)
 	m.due = append(m.due, due)
 }
@@ -35,7 +35,7 @@ func (m *members) add(c *Conn, due uint32) {
 func (m *members) remove(c *Conn) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	i, last := c.index, len(m.list)-1
+	i, last := c.index, int32(len(m.list)-1)
 	if i < 0 {
 		return
 	}

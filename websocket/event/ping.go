@@ -72,7 +72,7 @@ func (c *Conn) keepalive(now uint32) (due uint32) {
 	case c.pinged != 0 && now-c.pinged >= timeout:
 		cause := errNoPong
 		if c.broken != nil {
-			cause = c.broken
+			cause = c.broken.Cause
 		}
 		c.giveUp(cause, nil)
 		return never

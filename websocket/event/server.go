@@ -32,6 +32,7 @@ func NewServer(h Handler, o *Options) *Server {
 	s := &Server{accept: websocket.AcceptOptions{
 		Subprotocols: o.Subprotocols, Origins: o.Origins, Header: o.Header, Compression: o.Compression,
 	}}
+	s.server = s
 	s.start(h, o.settings(), proto.Server)
 	return s
 }

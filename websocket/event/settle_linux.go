@@ -85,9 +85,8 @@ func (l *loop) forget(c *Conn) {
 	l.table[c.fd] = nil
 	_ = syscall.Close(int(c.fd)) // epoll forgets it by itself
 	l.loops.engine.leave()
-	c.request.free()
-	c.early.free()
-	c.request, c.early = nil, nil
+	c.rest.free()
+	c.rest = nil
 }
 
 // watch has epoll tell what c needs to hear.

@@ -99,7 +99,6 @@ func (c *Conn) sendLarge(t websocket.MessageType, p []byte) error {
 		c.mu.Unlock()
 		return err
 	}
-	c.uncorkInto(c.out)
 	c.out.commit(b, false)
 	c.out.add(segment{b: p, lent: true})
 	c.flush()
@@ -139,9 +138,7 @@ func (c *Conn) SendPrepared(m *websocket.Prepared) error {
 		c.mu.Unlock()
 		return err
 	}
-	o := c.box()
-	c.uncorkInto(o)
-	o.add(segment{b: wire, whole: c.machine.Retractable(wire), shared: true})
+	c.box().add(segment{b: wire, whole: c.machine.Retractable(wire), shared: true})
 	c.wake()
 	return nil
 }
@@ -220,10 +217,15 @@ func (c *Conn) refusal(err error) error {
 	return err
 }
 
-// box returns the outbox. mu must be held.
+// box returns the outbox. A new one holds what was corked, so that what comes next does
+// not overtake it. mu must be held.
 func (c *Conn) box() *outbox {
 	if c.out == nil {
 		c.out = outboxes.Get().(*outbox) //nolint:forcetypeassert // the pool holds nothing else
+		if k := c.cork; k != nil && len(k.b) > 0 && !c.writing {
+			c.out.copyIn(k.b)
+			k.b = k.b[:0]
+		}
 	}
 	return c.out
 }
@@ -253,14 +255,5 @@ func (c *Conn) setTail(b []byte) {
 		c.out.commit(b, false)
 	default:
 		c.discardEmpty()
-	}
-}
-
-// uncorkInto moves what is corked to the end of o, so that what comes next does not
-// overtake it. mu must be held.
-func (c *Conn) uncorkInto(o *outbox) {
-	if c.cork != nil && len(c.cork.b) > 0 {
-		o.copyIn(c.cork.b)
-		c.cork.b = c.cork.b[:0]
 	}
 }
