@@ -53,6 +53,19 @@ func TestParseExtensions(t *testing.T) {
 	}
 }
 
+func TestExtensionsDoNotOverlap(t *testing.T) {
+	list, err := ParseExtensions([]string{"a; b; c, d; e, f; g"})
+	assert.NoError(t, err)
+	for i := range list {
+		list[i].Params = append(list[i].Params, Param{Name: "more"})
+	}
+	assert.Equal(t, list, []Extension{
+		{"a", []Param{{Name: "b"}, {Name: "c"}, {Name: "more"}}},
+		{"d", []Param{{Name: "e"}, {Name: "more"}}},
+		{"f", []Param{{Name: "g"}, {Name: "more"}}},
+	})
+}
+
 var badExtensions = []struct{ name, value, part string }{
 	{"empty", "", "is empty"},
 	{"white space", " \t", "is empty"},

@@ -120,6 +120,7 @@ var badHeads = []struct {
 	{"RFC 9112 §2.3 version of three numbers", start("GET / HTTP/1.1.1"), 400, "RFC 9112 §3", "is not a method, a target and a version"},
 	{"RFC 9112 §2.3 version of two digits", start("GET / HTTP/1.10"), 400, "RFC 9112 §3", "is not a method, a target and a version"},
 	{"RFC 9112 §2.3 version of letters", start("GET / HTTP/a.b"), 400, "RFC 9112 §3", "is not a method, a target and a version"},
+	{"RFC 9112 §2.3 version with one letter", start("GET / HTTP/1.x"), 400, "RFC 9112 §3", "is not a method, a target and a version"},
 	{"RFC 9112 §2.3 version with a comma", start("GET / HTTP/1,1"), 400, "RFC 9112 §3", "is not a method, a target and a version"},
 	{"RFC 9112 §2.2 CR in the first line", start("GET /\r HTTP/1.1"), 400, "RFC 9112 §3.2", `"/\r" is not escaped`},
 	{"NUL in the target", start("GET /\x00 HTTP/1.1"), 400, "RFC 9112 §3.2", "is not escaped"},
@@ -341,6 +342,20 @@ func TestParseLeavesSecure(t *testing.T) {
 	assert.NoError(t, err)
 	assert.True(t, h.Request.Secure, "Secure is lost")
 	assert.True(t, !h.Request.HasBody, "there is no body")
+}
+
+// TestHeadDoesNotGrow checks that a Head keeps what one request needs, not what all did.
+func TestHeadDoesNotGrow(t *testing.T) {
+	var h Head
+	b := []byte(get("x-one: 1", "x-one: 2", "x-two: 3", "sec-websocket-extensions: a; b, c; d"))
+	for range 1000 {
+		_, err := h.Parse(b, 0)
+		assert.NoError(t, err)
+		_, err = h.offers.parse(h.Request.Header["Sec-Websocket-Extensions"])
+		assert.NoError(t, err)
+	}
+	assert.True(t, cap(h.names) < 2*len(b) && cap(h.values) == MaxFields, "the memory for the header grows")
+	assert.True(t, cap(h.offers.list) <= 4 && cap(h.offers.params) <= 4, "the memory for the offers grows")
 }
 
 // TestHeadOpens goes all the way from a request to the answer, for two in turn.
