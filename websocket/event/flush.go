@@ -105,13 +105,11 @@ func (c *Conn) pour() {
 func (c *Conn) uncork(k *cork) *cork {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.writing:
-		if c.cork == k {
-			c.cork = nil
-		}
-		return newCork(c.engine.settings.cork)
-	case c.cork != k: // taken back while the handler took its time
+	lent := c.cork == k // or it was taken back while the handler took its time
+	if c.writing && len(k.b) > 0 {
+		k = newCork(c.engine.settings.cork)
+	}
+	if !lent {
 		return k
 	}
 	c.pour()
