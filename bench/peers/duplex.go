@@ -8,7 +8,8 @@ import (
 	"github.com/duplexhq/duplex/websocket"
 )
 
-// duplexConnPeer is our own library with its blocking Conn, below net/http.
+// duplexConnPeer is our own library with its blocking Conn, below net/http, and messages
+// that are lent.
 var duplexConnPeer = Peer{
 	Name:            "duplex-conn",
 	Module:          "github.com/duplexhq/duplex",
@@ -44,30 +45,30 @@ func serveDuplexConn(ctx context.Context, l net.Listener, o Options) error {
 }
 
 func echoDuplexConn(ctx context.Context, c *websocket.Conn) error {
-	for m, err := range c.Messages(ctx) {
+	for {
+		kind, p, err := c.Next(ctx)
 		if err != nil {
 			return err
 		}
-		if err := c.Write(ctx, m.Type, m.Data); err != nil {
+		if err := c.Write(ctx, kind, p); err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
 // fanDuplexConn posts each message to everybody, encoded once.
 func fanDuplexConn(ctx context.Context, c *websocket.Conn, fan *room[*websocket.Conn]) error {
 	fan.join(c)
 	defer fan.leave(c)
-	for m, err := range c.Messages(ctx) {
+	for {
+		kind, p, err := c.Next(ctx)
 		if err != nil {
 			return err
 		}
-		p, err := websocket.Prepare(m.Type, m.Data)
+		m, err := websocket.Prepare(kind, p)
 		if err != nil {
 			return err
 		}
-		fan.each(func(c *websocket.Conn) { _ = c.PostPrepared(p) })
+		fan.each(func(c *websocket.Conn) { _ = c.PostPrepared(m) })
 	}
-	return nil
 }

@@ -45,6 +45,7 @@ func serveEvent(ctx context.Context, l net.Listener, o Options, driver event.Dri
 	})
 	stop := context.AfterFunc(ctx, func() { _ = s.Shutdown(ctx) })
 	defer stop()
+	defer func() { _ = s.Shutdown(ended) }() // drops what is open, and waits
 	if listens {
 		return s.Serve(l)
 	}
@@ -52,6 +53,13 @@ func serveEvent(ctx context.Context, l net.Listener, o Options, driver event.Dri
 		_, _ = s.Upgrade(w, r, r.URL.Path == fanPath) // an error is answered
 	})
 }
+
+// ended is a context that is done.
+var ended = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
 
 // maxQueue is what may wait on one of our connections, in bytes: a load that sends
 // several large messages before it reads is no slow client here.
