@@ -18,15 +18,17 @@ shows the command that failed and what it printed, and the exit status is not
 zero.
 
 Parts, in the order in which they run:
-  setup      install what the tests need: a C compiler, Chromium, Node.js and
-             Python's websockets (as root, with apt-get), the npm packages of
-             server/e2e, the linter
+  setup      install what the tests need: a C compiler, Chromium, Node.js,
+             Python's websockets and, on Linux, qemu-user (as root, with apt-get),
+             the npm packages of server/e2e, the linter
   format     gofmt
   vet        go vet, in each module
   lint       golangci-lint, pinned in tools/go.mod, in each module
-  platforms  build and vet for Windows, vet for macOS, vet for js/wasm
+  platforms  build and vet for Windows, vet for macOS, vet for js/wasm, vet and
+             tests of the assembly for arm64
   modules    go mod verify and tidy; the library builds without the workspace
-  test       go test -race -shuffle=on, in each module
+  test       go test -race -shuffle=on, in each module; what is assembly without
+             it too, with the tag purego
   conformance  the whole conformance suite against our server and client, without
              the race detector, which lets the tests leave out what takes long
   fuzz       each fuzz target for FUZZTIME (3s), found by its name
@@ -121,6 +123,7 @@ missing() {
 	# Not the python3 of the PATH: a version manager's would not see Debian's packages.
 	/usr/bin/python3 -c 'import websockets' 2>/dev/null || echo python3-websockets
 	[ "$(uname -s)" != Linux ] || [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
+	[ "$(uname -s)" != Linux ] || [ "$(go env GOHOSTARCH)" = arm64 ] || have qemu-aarch64 || echo qemu-user
 	have npm || echo npm # the last: see install
 }
 
@@ -207,6 +210,12 @@ platforms() {
 	if [ -d websocket/browser ]; then
 		step 'js/wasm: go vet' run env GOOS=js GOARCH=wasm go vet ./websocket/browser/
 	fi
+	step 'arm64: go vet' run env GOARCH=arm64 go vet ./websocket/frame
+	if have qemu-aarch64; then
+		step 'arm64: go test' run env CGO_ENABLED=0 GOARCH=arm64 go test -exec qemu-aarch64 ./websocket/frame
+	elif [ "$(go env GOHOSTARCH)" != arm64 ]; then # where all tests are for arm64
+		echo 'not installed, so the assembly for arm64 is not tested: qemu-user'
+	fi
 }
 
 modules() {
@@ -228,6 +237,8 @@ tests() {
 	for dir in $plain; do
 		step_shown "go test without -race, $(title "$dir")" in_folder "$dir" go test -shuffle=on -skip '^TestPublishedSuite$' -timeout 10m .
 	done
+	# The code for machines without the assembly.
+	step_shown 'go test -tags purego' run go test -tags purego ./websocket/frame ./websocket/proto
 }
 
 conformance() { step_shown 'conformance of our server and client' check_conformance; }
