@@ -20,7 +20,7 @@ const csvName = "matrix.csv"
 var columns = []string{
 	"workload", "library", "version", "unit", "p25", "median", "p75",
 	"ratio_p25", "ratio", "ratio_p75", // to the reference
-	"messages", "per_second", "latency_p50_us", "latency_p99_us", "latency_p999_us", "utilisation", "problem", "rounds",
+	"messages", "per_second", "latency_p50_us", "latency_p99_us", "latency_p999_us", "utilisation", "load_us", "problem", "rounds",
 }
 
 // A report is results and where they are from.
@@ -50,7 +50,7 @@ func (r *report) write(w io.Writer) error {
 		lines = append(lines, []string{
 			x.Workload, x.Library, x.Version, x.Unit, decimal(own.p25), decimal(own.median), decimal(own.p75),
 			decimal(ratio.p25), decimal(ratio.median), decimal(ratio.p75),
-			strconv.FormatInt(x.Messages, 10), decimal(x.PerSecond), decimal(x.P50), decimal(x.P99), decimal(x.P999), decimal(x.Utilisation),
+			strconv.FormatInt(x.Messages, 10), decimal(x.PerSecond), decimal(x.P50), decimal(x.P99), decimal(x.P999), decimal(x.Utilisation), decimal(x.Load),
 			x.Problem, strings.Join(rounds, ";"),
 		})
 	}
@@ -114,6 +114,7 @@ func readResult(line []string) (*result, error) {
 	}
 	x.Messages = int64(number(cell("messages")))
 	x.PerSecond, x.Utilisation = number(cell("per_second")), number(cell("utilisation"))
+	x.Load = number(cell("load_us"))
 	x.P50, x.P99, x.P999 = number(cell("latency_p50_us")), number(cell("latency_p99_us")), number(cell("latency_p999_us"))
 	if s := cell("rounds"); s != "" {
 		for v := range strings.SplitSeq(s, ";") {

@@ -21,6 +21,7 @@ type result struct {
 	P99         float64
 	P999        float64
 	Utilisation float64 // share of its processor that the server used
+	Load        float64 // processor time of the load, for a message, in microseconds
 	Problem     string  // why there is nothing, or less
 }
 
@@ -53,6 +54,9 @@ func ones(n int) []float64 {
 func (r *result) finish(sum *load.Result) {
 	const us = 1e3
 	r.Messages, r.PerSecond = sum.Messages, sum.PerSecond()
+	if sum.Messages > 0 {
+		r.Load = float64(sum.CPU) / us / float64(sum.Messages)
+	}
 	r.P50 = float64(sum.Latency.Quantile(0.5)) / us
 	r.P99 = float64(sum.Latency.Quantile(0.99)) / us
 	r.P999 = float64(sum.Latency.Quantile(0.999)) / us
