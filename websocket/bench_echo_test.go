@@ -95,9 +95,8 @@ type echoPeer struct {
 }
 
 // newEchoPeer returns a peer that has n messages of size bytes in flight.
-func newEchoPeer(b *testing.B, addr string, size, n int) *echoPeer {
-	p := &echoPeer{Conn: openBare(b, addr, false, ""), buf: make([]byte, 64<<10), wrote: make(chan error, 1)}
-	b.Cleanup(func() { _ = p.Close() })
+func newEchoPeer(c net.Conn, size, n int) *echoPeer {
+	p := &echoPeer{Conn: c, buf: make([]byte, 64<<10), wrote: make(chan error, 1)}
 	for range n {
 		p.wire = frame.AppendHeader(p.wire, frame.Header{Fin: true, Opcode: frame.OpBinary, Masked: true, Length: int64(size)})
 		p.wire = append(p.wire, make([]byte, size)...)
@@ -108,7 +107,7 @@ func newEchoPeer(b *testing.B, addr string, size, n int) *echoPeer {
 
 // round has all messages echoed once. A large one does not fit into the buffers of
 // the sockets, so that writing and reading must go on at the same time.
-func (p *echoPeer) round(b *testing.B) {
+func (p *echoPeer) round(b testing.TB) {
 	if len(p.wire) > 64<<10 {
 		go p.writeAll()
 	} else {
@@ -134,7 +133,9 @@ func BenchmarkEcho(b *testing.B) {
 		for _, e := range echoLoops {
 			b.Run(fmt.Sprintf("%d/%s", size, e.name), func(b *testing.B) {
 				url := benchServer(b, e.echo, nil)
-				p := newEchoPeer(b, strings.TrimPrefix(url, "ws://"), size, 1)
+				c := openBare(b, strings.TrimPrefix(url, "ws://"), false, "")
+				defer c.Close()
+				p := newEchoPeer(c, size, 1)
 				p.round(b)
 				b.SetBytes(int64(size))
 				b.ReportAllocs()
@@ -158,7 +159,9 @@ func BenchmarkPipelined(b *testing.B) {
 	for _, e := range echoLoops {
 		b.Run(e.name, func(b *testing.B) {
 			cmd, addr, stop := startServer(b, "echo:"+e.name)
-			p := newEchoPeer(b, addr, 64, inFlight)
+			c := openBare(b, addr, false, "")
+			defer c.Close()
+			p := newEchoPeer(c, 64, inFlight)
 			for range 100 {
 				p.round(b)
 			}

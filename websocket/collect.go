@@ -16,98 +16,102 @@ const directSize = 4 << 10
 type message struct {
 	kind   MessageType    // 0 between messages
 	last   bool           // its last piece was received
+	lend   bool           // it is for Next
 	lent   bool           // bytes is what Next returned
 	memory memory         // what bytes are in
 	bytes  []byte         // what was received and not handed out
-	reader *messageReader // nil if Read or Next collects it
+	reader *messageReader // nil if it is collected
 }
 
 // memory tells whose the bytes of a message are.
 type memory uint8
 
 const (
-	inPlace memory = iota // the read buffer, or the machine
-	pooled                // a block of the pool
-	given                 // whoever gets the message
+	inPlace  memory = iota // the read buffer, or the machine
+	pooled                 // a block of the pool
+	borrowed               // the buffer that the caller of ReadInto passed
+	given                  // a slice that whoever gets the message will own
 )
 
-// A handing tells how a message is handed out.
-type handing bool
-
-const (
-	copied handing = false // to memory of the caller
-	lent   handing = true  // where it is
-)
-
-// readMessage returns the next message, lent or copied to buf, which is empty.
-func (c *Conn) readMessage(ctx context.Context, buf []byte, how handing) (t MessageType, p []byte, err error) {
+// beginMessage makes the caller the one who reads a message, to be lent or to be
+// copied to buf, which is empty. A message that an interrupted read has left goes on.
+func (c *Conn) beginMessage(ctx context.Context, buf []byte, lend bool) error {
 	if err := c.beginRead(ctx); err != nil {
-		return 0, nil, err
+		return err
 	}
-	defer c.endRead()
 	m := &c.reading.message
 	if m.reader != nil {
 		if err := c.leaveReader(ctx); err != nil {
-			return 0, nil, err
+			c.endRead()
+			return err
 		}
 	}
-	if len(m.bytes) > 0 {
-		m.moveTo(buf) // what a read that was interrupted has left
+	m.lend = lend
+	if old := *m; cap(buf) > 0 && cap(buf) >= len(old.bytes) {
+		m.bytes, m.memory = append(buf, old.bytes...), borrowed
+		old.free()
 	}
-	if err := c.collect(ctx, buf, how); err != nil {
-		m.leave(buf)
-		return 0, nil, err
-	}
-	t, p = m.kind, m.bytes
-	if how == copied {
-		p = m.copyTo(buf)
-	} else {
-		m.kind, m.last, m.lent = 0, false, true
-	}
-	if c.machine.Buffered() == 0 && !(m.lent && m.memory == inPlace) {
-		c.reading.release() // the application may take its time now
-	}
-	return t, p, nil
+	return nil
 }
 
-// collect receives the pieces of a message until it is whole. One that is whole
-// in the read buffer stays there.
-func (c *Conn) collect(ctx context.Context, buf []byte, how handing) error {
+// readMessage collects the message that was begun until it is whole, and returns it.
+// Its frame is small because a goroutine that waits has it on its stack.
+func (c *Conn) readMessage(ctx context.Context) (MessageType, []byte, error) {
 	m := &c.reading.message
 	for !m.last {
 		if len(m.bytes) > 0 && c.machine.Need() >= directSize && c.machine.Buffered() == 0 {
-			if err := c.readDirect(ctx, how); err != nil {
-				return err
+			if err := c.readDirect(ctx); err != nil {
+				return c.interruptMessage(err)
 			}
 			continue
 		}
 		p, err := c.piece(ctx)
 		if err != nil {
-			return err
+			return c.interruptMessage(err)
 		}
-		if len(m.bytes) == 0 {
-			if m.last {
-				m.bytes, m.memory = p, inPlace
-				return nil
-			}
-			if cap(buf) > 0 {
-				m.bytes, m.memory = buf, given
-			}
-		}
-		if cap(m.bytes)-len(m.bytes) < len(p) {
-			m.grow(len(m.bytes)+len(p), c.machine.Need(), how)
-		}
-		m.bytes = append(m.bytes, p...)
+		m.add(p, c.machine.Need())
 	}
-	return nil
+	return c.handOut()
+}
+
+// handOut returns the message, which is whole, and lets others read.
+func (c *Conn) handOut() (MessageType, []byte, error) {
+	m := &c.reading.message
+	t, p, held := m.kind, slices.Clip(m.bytes), false
+	switch {
+	case m.lend:
+		held = m.memory == inPlace
+		m.kind, m.last, m.lent = 0, false, true
+	case m.memory == pooled:
+		p = append([]byte{}, p...)
+		m.free()
+		fallthrough
+	default:
+		*m = message{}
+	}
+	if !held && c.machine.Buffered() == 0 {
+		c.reading.release() // the application may take its time now
+	}
+	c.endRead()
+	return t, p, nil
+}
+
+// interruptMessage returns err, with which a piece of the message was awaited, and lets
+// others read. The caller of ReadInto has its buffer back.
+func (c *Conn) interruptMessage(err error) (MessageType, []byte, error) {
+	if m := &c.reading.message; m.memory == borrowed {
+		m.bytes, m.memory = append([]byte(nil), m.bytes...), given
+	}
+	c.endRead()
+	return 0, nil, err
 }
 
 // readDirect reads in the middle of a frame, straight to where the message is to
 // stand.
-func (c *Conn) readDirect(ctx context.Context, how handing) error {
+func (c *Conn) readDirect(ctx context.Context) error {
 	m, need := &c.reading.message, c.machine.Need()
 	if cap(m.bytes) == len(m.bytes) {
-		m.grow(len(m.bytes), need, how)
+		m.grow(len(m.bytes), need)
 	}
 	c.flushBeforeWaiting()
 	room := min(int64(cap(m.bytes)-len(m.bytes)), need, 1<<30)
@@ -122,20 +126,36 @@ func (c *Conn) readDirect(ctx context.Context, how handing) error {
 	return nil
 }
 
+// add appends a piece of the message, behind which the current frame has need bytes
+// more. A message that lies whole in the read buffer and is to be lent stays there.
+func (m *message) add(p []byte, need int64) {
+	switch {
+	case m.last && m.lend && len(m.bytes) == 0:
+		m.bytes, m.memory = p, inPlace
+		return
+	case m.last && m.bytes == nil:
+		m.bytes, m.memory = append([]byte{}, p...), given
+		return
+	case cap(m.bytes)-len(m.bytes) < len(p):
+		m.grow(len(m.bytes)+len(p), need)
+	}
+	m.bytes = append(m.bytes, p...)
+}
+
 // grow gives the message room: have bytes of it were received, and need more are
 // known to come. A peer gets no memory for bytes it only promised, but four times of
 // what it sent.
 //
 // What is not the whole message yet is collected in blocks of the pool. A slice for
 // good is allocated only once the rest of a large frame may have its room.
-func (m *message) grow(have int, need int64, how handing) {
+func (m *message) grow(have int, need int64) {
 	old, most := *m, 4*(have+frame.MaxHeaderLen)
 	total, whole := most, need <= int64(most-have)
 	if whole {
 		total = have + int(need)
 	}
 	m.bytes = nil
-	if how == lent || !whole || need < int64(have) {
+	if m.lend || !whole || need < int64(have) {
 		m.bytes, m.memory = takeBlock(total, most), pooled
 	}
 	if m.bytes == nil {
@@ -145,36 +165,6 @@ func (m *message) grow(have int, need int64, how handing) {
 	}
 	m.bytes = append(m.bytes, old.bytes...)
 	old.free()
-}
-
-// copyTo ends the message and returns it in buf if it fits, or in a slice of its own.
-func (m *message) copyTo(buf []byte) []byte {
-	old := *m
-	*m = message{}
-	if old.memory == given {
-		return old.bytes
-	}
-	p := append(buf, old.bytes...)
-	old.free()
-	return p
-}
-
-// moveTo makes the message stand in buf, if there is room for what was received.
-func (m *message) moveTo(buf []byte) {
-	if cap(buf) < len(m.bytes) {
-		return
-	}
-	old := *m
-	m.bytes, m.memory = append(buf, old.bytes...), given
-	old.free()
-}
-
-// leave makes the message leave buf, whose owner has it back as the read was
-// interrupted.
-func (m *message) leave(buf []byte) {
-	if len(m.bytes) > 0 && cap(buf) > 0 && &m.bytes[0] == &buf[:1][0] {
-		m.bytes = slices.Clone(m.bytes)
-	}
 }
 
 // expire ends the loan of the message.

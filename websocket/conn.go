@@ -197,6 +197,14 @@ func (c *Conn) end() {
 	if c.alive != nil {
 		c.alive.Stop()
 	}
+	// A context that lives on must not hold the connection. Whoever reads or
+	// flushes now sees to it at the end of that.
+	if !c.readBusy {
+		c.reading.watch.drop(c.conn)
+	}
+	if !c.out.flushing {
+		c.out.watch.drop(c.conn)
+	}
 	after, err, wasOpen := c.afterEnd, c.machine.Ending(), c.isOpen
 	c.afterEnd = nil
 	c.mu.Unlock()

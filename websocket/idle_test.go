@@ -46,6 +46,12 @@ var idleHandlers = map[string]http.HandlerFunc{
 			go func() { _ = echoAll(context.Background(), c) }()
 		}
 	},
+	// The same, with messages lent and answers posted.
+	"lent": func(w http.ResponseWriter, r *http.Request) {
+		if c, err := websocket.Accept(w, r, nil); err == nil {
+			go func() { _ = echoPosted(context.Background(), c) }()
+		}
+	},
 	// With Handler, which does the same and makes a context.
 	"handler": websocket.Handler(echoAll, nil).ServeHTTP,
 	// With compression, as much of it as the client offers.
@@ -97,6 +103,9 @@ func idleServer(mode string) {
 // connection: rss is what the operating system sees.
 func BenchmarkIdle(b *testing.B) {
 	b.Run("goroutine", func(b *testing.B) { benchmarkIdle(b, 4000, "goroutine", openIdle) })
+	b.Run("lent", func(b *testing.B) { benchmarkIdle(b, 4000, "lent", openIdle) })
+	b.Run("goroutine-busy", func(b *testing.B) { benchmarkIdle(b, 4000, "goroutine", openBusy) })
+	b.Run("lent-busy", func(b *testing.B) { benchmarkIdle(b, 4000, "lent", openBusy) })
 	b.Run("handler", func(b *testing.B) { benchmarkIdle(b, 4000, "handler", openIdle) })
 	b.Run("inline", func(b *testing.B) { benchmarkIdle(b, 4000, "inline", openIdle) })
 	b.Run("goroutine-tls", func(b *testing.B) { benchmarkIdle(b, 1500, "goroutine+tls", openIdle) })
@@ -151,6 +160,19 @@ func openIdle(b testing.TB, addr string, n int, secure bool) []net.Conn {
 		_, err = io.ReadFull(c, buf)
 		assert.NoError(b, err)
 		assert.Equal(b, string(buf), "\x81\x05hello")
+	}
+	return conns
+}
+
+// openBusy opens n connections and has 16 messages at once echoed on each, and one of
+// 64 KiB.
+func openBusy(b testing.TB, addr string, n int, secure bool) []net.Conn {
+	conns := make([]net.Conn, n)
+	for i := range conns {
+		conns[i] = openBare(b, addr, secure, "")
+		for _, p := range []*echoPeer{newEchoPeer(conns[i], 64, 16), newEchoPeer(conns[i], 64<<10, 1)} {
+			p.round(b)
+		}
 	}
 	return conns
 }

@@ -15,7 +15,10 @@ import "context"
 // Built with the tag poison, the bytes lent are overwritten with 0xDB when their time
 // is over, so that tests find who still uses them.
 func (c *Conn) Next(ctx context.Context) (MessageType, []byte, error) {
-	return c.readMessage(ctx, nil, lent)
+	if err := c.beginMessage(ctx, nil, true); err != nil {
+		return 0, nil, err
+	}
+	return c.readMessage(ctx)
 }
 
 // ReadInto is [Conn.Read] into memory of the caller: the message is put to the front
@@ -29,7 +32,10 @@ func (c *Conn) Next(ctx context.Context) (MessageType, []byte, error) {
 // The slice is the caller's. With an error it is buf[:0], whose bytes may have been
 // overwritten.
 func (c *Conn) ReadInto(ctx context.Context, buf []byte) (MessageType, []byte, error) {
-	t, p, err := c.readMessage(ctx, buf[:0], copied)
+	if err := c.beginMessage(ctx, buf[:0], false); err != nil {
+		return 0, buf[:0], err
+	}
+	t, p, err := c.readMessage(ctx)
 	if err != nil {
 		return 0, buf[:0], err
 	}

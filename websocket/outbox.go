@@ -311,6 +311,9 @@ func (c *Conn) leave() bool {
 	default:
 		o.flushing = false
 		o.free.Store(nil)
+		if c.ended {
+			o.watch.drop(c.conn)
+		}
 	}
 	return false
 }
@@ -343,8 +346,8 @@ func (c *Conn) summonFlusher() {
 // place.
 func (c *Conn) flushSummoned() {
 	c.mu.Lock()
-	c.out.starting = false
-	mine := c.out.summoned && c.needsFlusher()
+	mine := c.out.summoned
+	c.out.starting, c.out.summoned = false, false
 	c.mu.Unlock()
 	if mine {
 		c.flushAll()

@@ -18,7 +18,10 @@ import (
 //
 // If a message got with Reader was not read to its end, the rest of it is dropped.
 func (c *Conn) Read(ctx context.Context) (MessageType, []byte, error) {
-	return c.readMessage(ctx, []byte{}, copied)
+	if err := c.beginMessage(ctx, nil, false); err != nil {
+		return 0, nil, err
+	}
+	return c.readMessage(ctx)
 }
 
 // Messages returns an iterator over the messages to come. After a normal end of
@@ -186,6 +189,9 @@ func (c *Conn) endRead() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.readBusy = false
+	if c.ended {
+		c.reading.watch.drop(c.conn)
+	}
 	if c.readFree != nil {
 		close(c.readFree)
 		c.readFree = nil

@@ -48,6 +48,7 @@ func (c *Conn) fill(ctx context.Context, direct int) (int, error) {
 	s.direct = int32(direct)
 	s.watch.use(ctx, c.doneOf(ctx), c.conn)
 	s.release()
+	c.machine.Receive(nil) // even empty, what it was lent would be kept from the collector
 	for {
 		c.activity.Add(1)
 		var n int

@@ -21,13 +21,14 @@ const (
 // A watch lets a context interrupt the reads, or the writes, of a transport by
 // moving their deadline into the past.
 //
-// Registering with a context costs two allocations, so a registration may stay until
-// another context is used: a loop that reads with one context pays once.
+// Registering with a context costs two allocations, so a registration stays until
+// another context is used or the connection ends: a loop with one context pays once.
 type watch struct {
 	mu    sync.Mutex
 	done  <-chan struct{} // of the context watched, nil if none
 	stop  func() bool
 	fired bool
+	armed bool // a write is under way; reads are always interrupted, the next one if there is none
 	way   direction
 }
 
@@ -66,16 +67,31 @@ func (w *watch) fire(conn net.Conn, done <-chan struct{}) {
 	defer w.mu.Unlock()
 	if w.done == done {
 		w.fired = true
-		w.set(conn, past)
+		if w.armed || w.way == reads {
+			w.set(conn, past)
+		}
 	}
 }
 
-// limit sets the deadline to t, unless the context has interrupted.
-func (w *watch) limit(conn net.Conn, t time.Time) {
+// arm lets the context interrupt from now on, and sets the deadline of what comes to
+// t if that is not zero.
+func (w *watch) arm(conn net.Conn, t time.Time) {
 	w.mu.Lock()
-	if !w.fired {
+	defer w.mu.Unlock()
+	w.armed = true
+	switch {
+	case w.fired:
+		w.set(conn, past)
+	case !t.IsZero():
 		w.set(conn, t)
 	}
+}
+
+// disarm takes the deadline back and lets the context interrupt no more.
+func (w *watch) disarm(conn net.Conn) {
+	w.mu.Lock()
+	w.armed = false
+	w.set(conn, time.Time{})
 	w.mu.Unlock()
 }
 

@@ -309,14 +309,13 @@ func (c *Conn) writeRaw() error {
 // armWrite makes ctx and the write timeout interrupt the write that comes next.
 func (c *Conn) armWrite(ctx context.Context) {
 	c.out.watch.use(ctx, c.doneOf(ctx), c.conn)
+	var deadline time.Time
 	if t := c.settings.writeTimeout; t > 0 {
-		c.out.watch.limit(c.conn, time.Now().Add(t))
+		deadline = time.Now().Add(t)
 	}
+	c.out.watch.arm(c.conn, deadline)
 }
 
-// disarmWrite takes back what armWrite did: a deadline that passes later would fail
-// writes that are not ours, such as those of TLS while it reads or closes.
-func (c *Conn) disarmWrite() {
-	c.out.watch.drop(c.conn)
-	c.out.watch.limit(c.conn, time.Time{})
-}
+// disarmWrite takes the deadline back: one that passes later would fail writes that
+// are not ours, such as those of TLS while it reads or closes.
+func (c *Conn) disarmWrite() { c.out.watch.disarm(c.conn) }
