@@ -23,4 +23,8 @@
 // role of the endpoint, on negotiated extensions or on the frames that came
 // before (masking, RSV bits, reserved opcodes, fragmentation, the size of
 // control frames) belong to the state machine of package proto.
+//
+// Masking and the check of UTF-8 are assembly on amd64 with AVX2 and on arm64,
+// save in builds with the tag purego and under the race detector, which does
+// not see what assembly reads and writes.
 package frame
