@@ -179,16 +179,16 @@ func (c *Conn) goAway() {
 	_ = c.Close(websocket.StatusGoingAway, "server is shutting down")
 }
 
-// broadcast sends m to all connections that are open.
-func (e *engine) broadcast(m *websocket.Prepared) {
-	list := lists.Get().(*[]*Conn) //nolint:forcetypeassert // the pool holds nothing else
-	*list = e.conns((*list)[:0])
-	for _, c := range *list {
-		_ = c.SendPrepared(m) // those that are closing or do not read are told by OnClose
-	}
-	clear(*list)
-	lists.Put(list)
-}
-
 // lists keeps the memory for lists of connections.
 var lists = sync.Pool{New: func() any { return new([]*Conn) }}
+
+// newList returns an empty list, and freeList takes it back.
+func newList() *[]*Conn {
+	return lists.Get().(*[]*Conn) //nolint:forcetypeassert // the pool holds nothing else
+}
+
+func freeList(list *[]*Conn) {
+	clear(*list)
+	*list = (*list)[:0]
+	lists.Put(list)
+}

@@ -106,8 +106,6 @@ func listenerFD(l syscall.Conn) (int, error) {
 	if err := errors.Join(e, err); err != nil {
 		return 0, fmt.Errorf("websocket: listener: %w", err)
 	}
-	// Connections inherit it. It fails on Unix sockets, which need none.
-	_ = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
 	return fd, nil
 }
 
@@ -160,6 +158,9 @@ func (l *loop) acceptFrom(s *socket) {
 			_ = syscall.Close(fd)
 			continue
 		}
+		// It fails on Unix sockets, which need none. Connections do not inherit it
+		// from listeners of MPTCP, which those of package net are.
+		_ = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
 		c := new(Conn)
 		c.init(e, l, nil, nil)
 		if l.add(c, fd) != nil {

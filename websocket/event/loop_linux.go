@@ -39,15 +39,18 @@ type loop struct {
 	sockets []socket
 	scratch []*Conn
 
-	asleep atomic.Bool // the worker waits, or is about to
+	worker  *worker            // the one that runs the loop
+	ready   func(uintptr) bool // pollReady, made once
+	pending atomic.Bool        // there is something in what mu guards
+	asleep  atomic.Bool        // the worker waits, or is about to
+	stopped atomic.Bool        // it is to end when there is nothing left
 
-	mu      sync.Mutex
-	inbox   []*Conn  // connections that need attention
-	spare   []*Conn  // memory for the next inbox
-	back    []*Conn  // connections whose handler took its time and has returned
-	calls   []func() // what else is to be done
-	ticked  bool     // the clock ticked
-	stopped bool     // it is to end when there is nothing left
+	mu     sync.Mutex
+	inbox  []*Conn  // connections that need attention
+	spare  []*Conn  // memory for the next inbox
+	back   []*Conn  // connections whose handler took its time and has returned
+	calls  []func() // what else is to be done
+	ticked bool     // the clock ticked
 }
 
 // A socket is a listener's descriptor.
@@ -80,14 +83,18 @@ type worker struct {
 	events  []syscall.EpollEvent
 	head    handshake.Head
 	turn    uint64
+	n       int  // how many events there are
 	deposed bool // another goroutine runs the loop now
 	rounds  int
+	keen    int // how often to look again before it waits
 }
 
 const (
 	loopBuffer  = 256 << 10 // bytes of the buffer that a loop reads into
 	loopEvents  = 256       // how many events it takes at a time
 	readRounds  = 4         // how often it reads from one connection before others get their turn
+	keenRounds  = 4         // how often it looks again after others had work for it
+	yieldRounds = 16        // how often it looks for events before it yields the processor
 	acceptBurst = 64        // how many connections it accepts before others get their turn
 )
 
@@ -106,6 +113,7 @@ func (e *engine) newWorker() *worker {
 
 func newLoop(ls *loops) (*loop, error) {
 	l := &loop{loops: ls}
+	l.ready = l.pollReady
 	var err error
 	if l.ep, err = syscall.EpollCreate1(syscall.EPOLL_CLOEXEC); err != nil {
 		return nil, os.NewSyscallError("epoll_create", err)
@@ -129,22 +137,20 @@ const epollET = 1 << 31 // syscall.EPOLLET is negative
 
 // run runs the loop until it ends or another worker takes over.
 func (l *loop) run(w *worker) {
+	l.worker = w
 	for !w.deposed {
-		n := epollWait(l.ep, w.events)
-		for i := 0; i < n && !w.deposed; i++ {
+		l.take(w)
+		for i := 0; i < w.n && !w.deposed; i++ {
 			l.handle(w, &w.events[i])
 		}
-		if w.deposed {
+		if !w.deposed && l.work(w) {
+			w.keen = keenRounds
+		}
+		if !w.deposed && l.ends() {
+			l.close()
 			break
 		}
-		if !l.work(w) && n == 0 {
-			if l.ends() {
-				l.close()
-				break
-			}
-			l.wait()
-		}
-		if w.rounds++; w.rounds%16 == 0 {
+		if w.rounds++; w.rounds%yieldRounds == 0 {
 			runtime.Gosched() // to those who are ready to run, of whom the loop may never hear
 		}
 	}
@@ -153,28 +159,42 @@ func (l *loop) run(w *worker) {
 	}
 }
 
-// wait waits until there is something to do.
-func (l *loop) wait() {
-	l.asleep.Store(true)
-	if !l.hasWork() {
-		var ready [1]syscall.EpollEvent
-		_ = l.poll.Read(func(uintptr) bool { return epollWait(l.ep, ready[:]) > 0 })
+// take takes the events that there are, and waits for some if need be.
+func (l *loop) take(w *worker) {
+	if w.keen == 0 {
+		_ = l.poll.Read(l.ready)
+		return
 	}
-	l.asleep.Store(false)
+	// Somebody is sending, and mostly to more connections than one: to go to sleep
+	// and be woken for each of them would cost more than to look again.
+	w.keen--
+	runtime.Gosched()
+	w.n = epollWait(l.ep, w.events)
 }
 
-// wake ends the loop's wait.
+// pollReady takes the events that there are. It returns false to be called again once
+// there are some.
+func (l *loop) pollReady(uintptr) bool {
+	w := l.worker
+	if w.n = epollWait(l.ep, w.events); w.n > 0 {
+		l.asleep.Store(false)
+		return true
+	}
+	l.asleep.Store(true)
+	if !l.pending.Load() {
+		return false
+	}
+	l.asleep.Store(false)
+	return true
+}
+
+// wake has the loop look for work.
 func (l *loop) wake() {
+	l.pending.Store(true)
 	if l.asleep.Load() && l.asleep.CompareAndSwap(true, false) {
 		one := [8]byte{1}
 		_, _ = syscall.Write(l.bell, one[:])
 	}
-}
-
-func (l *loop) hasWork() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.inbox) > 0 || len(l.back) > 0 || len(l.calls) > 0 || l.ticked || l.stopped
 }
 
 // handle takes one event.
@@ -302,6 +322,14 @@ func (l *loop) attend(c *Conn) {
 	l.wake()
 }
 
+// attendAll is attend for many.
+func (l *loop) attendAll(list []*Conn) {
+	l.mu.Lock()
+	l.inbox = append(l.inbox, list...)
+	l.mu.Unlock()
+	l.wake()
+}
+
 // do has the loop call f.
 func (l *loop) do(f func()) {
 	l.mu.Lock()
@@ -312,6 +340,10 @@ func (l *loop) do(f func()) {
 
 // work looks after those who need attention. It tells whether there were any.
 func (l *loop) work(w *worker) bool {
+	if !l.pending.Load() {
+		return false
+	}
+	l.pending.Store(false)
 	l.mu.Lock()
 	list, back, calls, ticked := l.inbox, l.back, l.calls, l.ticked
 	l.inbox, l.spare, l.back, l.calls, l.ticked = l.spare[:0], nil, nil, nil, false
@@ -340,7 +372,7 @@ func (l *loop) work(w *worker) bool {
 	l.mu.Lock()
 	l.spare = list[:0]
 	l.mu.Unlock()
-	return len(list) > 0 || len(calls) > 0 || ticked
+	return true
 }
 
 // look looks after a connection that needs attention: it was opened, something waits to
@@ -401,9 +433,12 @@ func (c *Conn) isDoomed() bool {
 
 // ends tells that the loop is to end, as nothing is left.
 func (l *loop) ends() bool {
+	if !l.stopped.Load() {
+		return false
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.stopped || len(l.inbox) > 0 || len(l.back) > 0 || len(l.calls) > 0 || len(l.sockets) > 0 {
+	if len(l.inbox) > 0 || len(l.back) > 0 || len(l.calls) > 0 || len(l.sockets) > 0 {
 		return false
 	}
 	l.list.mu.Lock()

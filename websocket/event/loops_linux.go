@@ -127,9 +127,7 @@ func (ls *loops) stop() {
 	ls.stopped = true
 	ls.mu.Unlock()
 	for _, l := range ls.started() {
-		l.mu.Lock()
-		l.stopped = true
-		l.mu.Unlock()
+		l.stopped.Store(true)
 		l.wake()
 	}
 }

@@ -2,6 +2,7 @@ package event
 
 import (
 	"errors"
+	"runtime"
 
 	"github.com/duplexhq/duplex/websocket"
 	"github.com/duplexhq/duplex/websocket/frame"
@@ -33,26 +34,26 @@ func (c *Conn) Send(t websocket.MessageType, p []byte) error {
 	}
 	b, err := c.machine.AppendMessage(c.cork.b, frame.Opcode(t), p)
 	c.cork.b = b
-	if err == nil && len(b) < c.engine.settings.cork {
-		c.mu.Unlock()
-		return nil
+	if err != nil || len(b) >= c.engine.settings.cork {
+		err = c.filled(err)
 	}
-	return c.filled(err)
+	c.mu.Unlock()
+	return err
 }
 
 // corks tells that what is sent goes into the cork. mu must be held.
 func (c *Conn) corks() bool { return c.cork != nil && c.out == nil && !c.writing && c.phase == open }
 
-// filled ends a call that found the cork full, or what it was to send refused with err.
-// mu is held and released.
+// filled writes what is corked if that is enough, unless the machine refused what was to
+// be added with err. mu is held, and may be released meanwhile.
 func (c *Conn) filled(err error) error {
 	if err != nil {
-		err = c.refusal(err)
-	} else if len(c.cork.b) >= c.engine.settings.cork {
+		return c.refusal(err)
+	}
+	if len(c.cork.b) >= c.engine.settings.cork {
 		c.pour()
 	}
-	c.mu.Unlock()
-	return err
+	return nil
 }
 
 // sendSlowly is Send for a message that does not go into the cork. mu is held and
@@ -62,7 +63,7 @@ func (c *Conn) sendSlowly(t websocket.MessageType, p []byte) error {
 		return c.sendLarge(t, p)
 	}
 	if err := c.admit(len(p)); err != nil {
-		c.mu.Unlock()
+		c.wake() // the policy may have begun to close
 		return err
 	}
 	o := c.box()
@@ -115,32 +116,36 @@ func (c *Conn) SendPrepared(m *websocket.Prepared) error {
 	if c.engine.role == proto.Client {
 		return c.Send(m.Type(), m.Payload())
 	}
+	tell, err := c.queue(m)
+	if tell {
+		c.home.schedule(c)
+	}
+	return err
+}
+
+// queue queues m. If it says so the caller is to call schedule.
+func (c *Conn) queue(m *websocket.Prepared) (tell bool, err error) {
 	p := m.Payload()
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.phase != open {
-		defer c.mu.Unlock()
-		return c.closedError()
+		return false, c.closedError()
 	}
 	wire := m.Frame(c.machine.DeflateBits(len(p)))
 	if len(wire) <= copyLimit && c.corks() {
 		b, err := c.machine.AppendEncoded(c.cork.b, wire, p)
 		c.cork.b = b
-		return c.filled(err)
+		return false, c.filled(err)
 	}
-	err := c.admit(len(wire))
-	if err == nil {
-		var one [1]byte // the machine takes note; what is sent is the shared frame
-		if _, err = c.machine.AppendEncoded(one[:0], wire[:1], p); err != nil {
-			err = c.refusal(err)
-		}
+	if err := c.admit(len(wire)); err != nil {
+		return c.needsFlush(), err // the policy may have begun to close
 	}
-	if err != nil {
-		c.mu.Unlock()
-		return err
+	var one [1]byte // the machine takes note; what is sent is the shared frame
+	if _, err := c.machine.AppendEncoded(one[:0], wire[:1], p); err != nil {
+		return false, c.refusal(err)
 	}
 	c.box().add(segment{b: wire, whole: c.machine.Retractable(wire), shared: true})
-	c.wake()
-	return nil
+	return c.needsFlush(), nil
 }
 
 // Ping sends a ping with p, at most 125 bytes. Handler.OnPong is told when the peer
@@ -170,10 +175,13 @@ func (c *Conn) admit(n int) error {
 	for {
 		o, limit := c.out, c.engine.settings.maxQueue
 		switch {
-		case c.phase != open || c.broken != nil:
+		case c.phase != open || c.broken != nil || c.machine.State() != proto.Open:
 			return c.closedError()
 		case o == nil || o.size == 0 || o.size+n <= limit:
 			return nil
+		case !c.blocked.Load() && !c.home.mayWait():
+			c.tryNetwork()
+			continue
 		}
 		switch c.engine.settings.queuePolicy {
 		case QueueDropNewest:
@@ -191,21 +199,33 @@ func (c *Conn) admit(n int) error {
 	}
 }
 
+// tryNetwork writes what waits if nobody knows yet whether the network takes it. mu is
+// held, and released meanwhile.
+func (c *Conn) tryNetwork() {
+	if !c.writing {
+		c.flush()
+		return
+	}
+	c.mu.Unlock()
+	runtime.Gosched() // to the one who writes, and does not wait
+	c.mu.Lock()
+}
+
 // awaitRoom waits until some of what waits has left, or nothing will any more. mu is
 // held, and released meanwhile.
 func (c *Conn) awaitRoom() {
+	if !c.blocked.Load() && !c.writing {
+		c.flush() // or it would wait for a cork that is waiting for it
+		return
+	}
 	o := c.out
 	if o.drained == nil {
 		o.drained = make(chan struct{})
 	}
 	room := o.drained
-	if !c.blocked.Load() && !c.writing {
-		c.flush() // or it would wait for a cork that is waiting for it
-	} else {
-		c.mu.Unlock()
-		<-room
-		c.mu.Lock()
-	}
+	c.mu.Unlock()
+	<-room
+	c.mu.Lock()
 }
 
 // refusal returns what the caller is told when the machine refused a message with err.
