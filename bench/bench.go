@@ -2,7 +2,8 @@
 // module of its own, the only place that imports them, so that nobody who imports
 // Duplex inherits them. Its commands:
 //
-//	bench/cmd/server       one library as an echo server
+//	bench/cmd/matrix       everybody under every workload, and the pages about it
+//	bench/cmd/server       one library as a server, for any load
 //	bench/cmd/conformance  the conformance suite against each of them
 //	bench/cmd/compression  what permessage-deflate costs and saves with each
 //

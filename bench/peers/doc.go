@@ -1,5 +1,6 @@
 // Package peers holds Go's WebSocket libraries behind one small interface: each
-// is an echo server, written the way its own documentation recommends.
+// is a server of echoes, and of a fan-out to all on /fan, written the way its own
+// documentation recommends.
 //
 // One file for each. Where a library leaves a choice, the peer makes the stricter
 // one: what it can check is checked, limits are set, the closing handshake is

@@ -1,6 +1,8 @@
-// Command server runs one of the libraries as an echo server, on every path:
+// Command server runs one of the libraries, or Bun, as a server for any load: /fan is a
+// fan-out to everybody on it, every other path an echo.
 //
 //	go run ./bench/cmd/server --lib gorilla --listen 127.0.0.1:9001 --compression no-takeover
+//	go run ./bench/cmd/server --lib duplex-epoll --listen 127.0.0.1:9001 --tls
 package main
 
 import (
