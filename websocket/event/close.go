@@ -40,6 +40,7 @@ func (c *Conn) startClosing(code websocket.StatusCode, reason string) error {
 		return c.refusal(err)
 	}
 	c.machine.Ending().Local = net.ErrClosed
+	c.relieve()
 	e := c.engine
 	c.endBy = e.now.Load() + e.ticks(e.settings.closeTimeout)
 	c.home.members().hurry(c, c.endBy)
@@ -60,9 +61,7 @@ func (c *Conn) giveUp(cause, local error) {
 		return
 	}
 	c.doomed = true
-	if c.out != nil {
-		c.out.relieve()
-	}
+	c.relieve()
 	if c.phase == open {
 		wasOpen := c.machine.State() == proto.Open
 		c.machine.Abandon(cause)
@@ -88,6 +87,7 @@ func (c *Conn) finish(ev proto.Event) {
 		action = proto.Drop
 	}
 	c.action = action
+	c.relieve()
 	e := c.engine
 	c.endBy = e.now.Load() + e.ticks(e.settings.closeTimeout)
 	c.mu.Unlock()

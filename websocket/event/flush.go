@@ -38,10 +38,12 @@ func (c *Conn) flushDirty() {
 func (c *Conn) flush() {
 	c.writing = true
 	for c.out != nil {
-		o, all := c.out, c.out.size
-		o.flying = len(o.segs)
+		o := c.out
+		burst, all := o.burst()
+		o.flying = burst
+		segs := o.segs[:burst:burst]
 		c.mu.Unlock()
-		n, err := c.writeSegments(o.segs[:o.flying:o.flying])
+		n, err := c.writeSegments(segs)
 		c.mu.Lock()
 		o.flying = 0
 		if err != nil {

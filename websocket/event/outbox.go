@@ -83,6 +83,19 @@ func (o *outbox) advance(n int) {
 	o.segs = slices.Delete(o.segs, 0, gone)
 }
 
+// burst returns how many segments to write at a time, and how many bytes these have. Not
+// all, if there are many: those whose turn has not come can still be dropped.
+func (o *outbox) burst() (n, size int) {
+	for ; n < len(o.segs); n++ {
+		more := len(o.segs[n].b)
+		if n > 0 && size+more > gatherSize && (n > 1 || more <= copyLimit) {
+			break
+		}
+		size += more // a large one goes out from where it is, with what is before it
+	}
+	return n, size
+}
+
 // keep copies what is lent, as whoever lent it takes it back.
 func (o *outbox) keep() {
 	for i := range o.segs {
@@ -116,6 +129,13 @@ func (o *outbox) relieve() {
 	if o.drained != nil {
 		close(o.drained)
 		o.drained = nil
+	}
+}
+
+// relieve tells those who wait for room to look again. mu must be held.
+func (c *Conn) relieve() {
+	if c.out != nil {
+		c.out.relieve()
 	}
 }
 

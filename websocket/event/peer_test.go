@@ -1,0 +1,25 @@
+package event_test
+
+import (
+	"crypto/tls"
+	"net"
+
+	"github.com/duplexhq/duplex/websocket/wstest"
+)
+
+// reset breaks a connection off, as far as its kind can: a Unix socket is reset if it is
+// closed while bytes are unread.
+func reset(c net.Conn) {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	switch c := c.(type) {
+	case *net.TCPConn:
+		_ = c.SetLinger(0)
+		_ = c.Close()
+	case *wstest.PipeConn:
+		_ = c.Reset()
+	default:
+		_ = c.Close()
+	}
+}
