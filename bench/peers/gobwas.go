@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"slices"
 	"time"
 
@@ -14,20 +15,51 @@ import (
 	"github.com/gobwas/ws/wsutil"
 )
 
-// gobwasPeer is gobwas/ws with its upgrade without copies on the accepted
-// connection, the reader and the control handler of its wsutil, as in its Autobahn
-// example, frames compiled before they are written, and wsflate as its README puts
-// it to use.
-var gobwasPeer = Peer{
-	Name:            "gobwas",
-	Module:          "github.com/gobwas/ws",
-	Best:            NoTakeover,
-	ChecksText:      true,
-	MergesFragments: true,
-	serve:           serveGobwas,
+// gobwasPeer is gobwas/ws below net/http, and gobwasRawPeer with its upgrader without
+// copies on a listener, which holds no buffer for a connection. Both with the reader
+// and the control handler of its wsutil, as in its Autobahn example, frames compiled
+// before they are written, and wsflate as its README puts it to use.
+var (
+	gobwasPeer    = gobwasOf("gobwas", serveGobwas)
+	gobwasRawPeer = gobwasOf("gobwas-raw", serveGobwasRaw)
+)
+
+func gobwasOf(name string, serve func(context.Context, net.Listener, Options) error) Peer {
+	return Peer{
+		Name:            name,
+		Module:          "github.com/gobwas/ws",
+		Best:            NoTakeover,
+		ChecksText:      true,
+		MergesFragments: true,
+		serve:           serve,
+	}
 }
 
 func serveGobwas(ctx context.Context, l net.Listener, o Options) error {
+	fan := new(room[*gobwasConn])
+	return serveHTTP(ctx, l, func(w http.ResponseWriter, r *http.Request) {
+		e := wsflate.Extension{Parameters: wsflate.DefaultParameters}
+		u := ws.HTTPUpgrader{}
+		if len(o.Subprotocols) > 0 {
+			u.Protocol = func(s string) bool { return slices.Contains(o.Subprotocols, s) }
+		}
+		if o.Compression != Off {
+			u.Negotiate = e.Negotiate
+		}
+		c, rw, _, err := u.Upgrade(r, w)
+		if c != nil {
+			defer c.Close()
+		}
+		if err != nil {
+			return // answered by Upgrade
+		}
+		_, compressed := e.Accepted()
+		// rw may hold what the client sent right behind its request.
+		newGobwasConn(c, rw.Reader, o, compressed).serve(fan, r.URL.Path == fanPath)
+	})
+}
+
+func serveGobwasRaw(ctx context.Context, l net.Listener, o Options) error {
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
 	fan := new(room[*gobwasConn])
@@ -61,13 +93,7 @@ func upgradeGobwas(c net.Conn, o Options, fan *room[*gobwasConn]) {
 	}
 	_ = c.SetReadDeadline(time.Time{})
 	_, compressed := e.Accepted()
-	g := newGobwasConn(c, o, compressed)
-	if fans {
-		g.fan = fan
-		fan.join(g)
-		defer fan.leave(g)
-	}
-	g.echo()
+	newGobwasConn(c, c, o, compressed).serve(fan, fans)
 }
 
 // A gobwasConn is one connection: its package has no such type.
@@ -84,10 +110,10 @@ type gobwasConn struct {
 	deflate *wsflate.Writer
 }
 
-func newGobwasConn(c net.Conn, o Options, compressed bool) *gobwasConn {
+func newGobwasConn(c net.Conn, source io.Reader, o Options, compressed bool) *gobwasConn {
 	g := &gobwasConn{Conn: c, control: wsutil.ControlFrameHandler(c, ws.StateServerSide)}
 	g.reader = wsutil.Reader{
-		Source:         c,
+		Source:         source,
 		State:          ws.StateServerSide,
 		CheckUTF8:      true,
 		MaxMessageSize: o.MaxMessage,
@@ -107,6 +133,16 @@ func newGobwasConn(c net.Conn, o Options, compressed bool) *gobwasConn {
 		})
 	}
 	return g
+}
+
+// serve echoes, or fans out, until the connection ends.
+func (g *gobwasConn) serve(fan *room[*gobwasConn], fans bool) {
+	if fans {
+		g.fan = fan
+		fan.join(g)
+		defer fan.leave(g)
+	}
+	g.echo()
 }
 
 // echo echoes until the connection ends, and fails it if the client broke a rule.

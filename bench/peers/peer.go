@@ -129,7 +129,7 @@ func (p Peer) Version() string { return bench.Version(p.Module) }
 func All() []Peer {
 	return []Peer{
 		duplexConnPeer, duplexEventPeer, duplexEpollHTTPPeer, duplexEpollPeer,
-		coderPeer, fasthttpPeer, gobwasPeer, gorillaPeer, gwsPeer, nbioPeer, xnetPeer,
+		coderPeer, fasthttpPeer, gobwasPeer, gobwasRawPeer, gorillaPeer, gwsPeer, nbioPeer, xnetPeer,
 	}
 }
 

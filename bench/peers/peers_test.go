@@ -28,7 +28,7 @@ func TestFind(t *testing.T) {
 	}
 	_, err := peers.Find("socket.io")
 	assert.True(t, err != nil, "found a library that is not there")
-	assert.Contains(t, err.Error(), "duplex-conn, duplex-event, duplex-epoll-http, duplex-epoll, coder, fasthttp, gobwas, gorilla, gws, nbio, xnet")
+	assert.Contains(t, err.Error(), "duplex-conn, duplex-event, duplex-epoll-http, duplex-epoll, coder, fasthttp, gobwas, gobwas-raw, gorilla, gws, nbio, xnet")
 }
 
 func TestCompressionWords(t *testing.T) {

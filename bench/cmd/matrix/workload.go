@@ -44,6 +44,10 @@ type setup struct {
 // be a test of the kernel's buffers.
 const inFlight = 16 << 20
 
+// longRounds are enough where a turn takes seconds, because so much is in flight at its
+// end.
+const longRounds = 6
+
 // workloads returns the whole matrix.
 func workloads() (all []workload) {
 	for _, depth := range []int{1, 16} {
@@ -94,15 +98,22 @@ func echoOf(size, depth, conns int) workload {
 	if conns > 1000 {
 		w.active = 1000 / min(depth, 2)
 	}
+	if depth*conns > 100_000 {
+		w.rounds = longRounds
+	}
 	return w
 }
 
 func fanOf(conns, outstanding int) workload {
+	rounds := 0
+	if conns*outstanding > 100_000 {
+		rounds = longRounds
+	}
 	return workload{
 		name:  fmt.Sprintf("fan-%dx%d", outstanding, conns),
 		title: fmt.Sprintf("fan-out of 64 B to %s, %d outstanding", count(conns), outstanding),
 		kind:  fan, setup: setup{path: "/fan", conns: conns}, Message: load.Message{Content: load.Random, Size: 64}, depth: outstanding,
-		quick: conns == 1000,
+		quick: conns == 1000, rounds: rounds,
 	}
 }
 
