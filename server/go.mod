@@ -3,6 +3,7 @@ module github.com/duplexhq/duplex/server
 go 1.26.0
 
 require (
+	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/alecthomas/kong v1.17.0
 	github.com/chromedp/chromedp v0.22.1
 	github.com/duplexhq/duplex v0.0.0-00010101000000-000000000000

@@ -139,7 +139,7 @@ func TestVersion(t *testing.T) {
 func TestEveryFlagHasAnEnvironmentTwin(t *testing.T) {
 	parser, err := newParser(Env{Out: io.Discard, Err: io.Discard})
 	assert.NoError(t, err)
-	prefixes := map[string]string{"serve": "DUPLEX_", "connect": "DUPLEX_CONNECT_", "check": "DUPLEX_CHECK_"}
+	prefixes := map[string]string{"serve": "DUPLEX_", "connect": "DUPLEX_CONNECT_", "check": "DUPLEX_CHECK_", "bench": "DUPLEX_BENCH_"}
 	seen := 0
 	for _, command := range parser.Model.Children {
 		assert.Contains(t, command.Detail, "Example")

@@ -1,0 +1,8 @@
+//go:build !unix
+
+package load
+
+import "time"
+
+// ownCPU is not known here.
+func ownCPU() time.Duration { return 0 }
