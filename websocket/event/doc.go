@@ -40,9 +40,9 @@
 //
 //   - The slice that OnMessage gets is lent until it returns. Build with the tag
 //     "poison" to have it overwritten then, so that misuse shows.
-//   - While the network does not take what a connection's own handler sent, its
+//   - While the network does not take what is sent on a connection of a server, its
 //     messages are not read. That is what bounds the memory of a peer that asks and
-//     does not listen.
+//     does not listen. A client reads on, and its queue has a bound.
 //   - Times are kept by one coarse clock for each server, which ticks once a second,
 //     or four times within the shortest of the timeouts: they may run that much over.
 package event

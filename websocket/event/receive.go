@@ -59,7 +59,9 @@ func (c *Conn) parse(b []byte, direct bool) (v verdict) {
 			c.finish(ev)
 			return over
 		}
-		if c.blocked.Load() {
+		// A client goes on: what it asked for is what it has to read, or a
+		// server that pauses too would wait for it as it waits for the server.
+		if c.blocked.Load() && c.engine.role == proto.Server {
 			return c.pause(b)
 		}
 	}

@@ -68,8 +68,8 @@ func (s *Server) isClosed() bool {
 
 // Serve accepts connections from l until Shutdown, and then returns nil, or until l
 // fails. There is no net/http: Options.Accept sees the requests. Serve closes l. The
-// epoll driver takes TCP and Unix listeners over; TLS and everything else has a goroutine
-// for each connection.
+// epoll driver takes TCP and Unix listeners over, so that nothing but Shutdown ends it;
+// TLS and everything else has a goroutine for each connection.
 func (s *Server) Serve(l net.Listener) error {
 	if !s.listen(l) {
 		_ = l.Close()

@@ -21,9 +21,11 @@ import (
 //
 // On a TCP or Unix socket the goroutine lives inside one call of RawConn.Read. The
 // function that this calls reads and handles what came, and returns false to be called
-// again when there is more. A read that did not fill its buffer has emptied the socket,
-// so it need not be tried again to find that out: readiness is told once for all bytes
-// that come, and what comes later is told anew.
+// again when there is more. Readiness is told once for all that has come, so it must read
+// to the end, and there is a system call that does nothing but find out that there is no
+// more. That is saved where the kernel tells how much is left with each read: bytes, or
+// the end of the peer's direction. An abort that arrives with the last bytes is not among
+// it; the next write finds out, or the keepalive.
 //
 // On everything else, TLS above all, it waits with room for one frame header, and takes
 // a buffer when the header shows that more follows.
@@ -32,6 +34,7 @@ type stream struct {
 	conn net.Conn
 	raw  syscall.RawConn // of conn, nil if using it is not the same as using conn
 	fd   int             // beneath raw
+	inq  bool            // reads tell whether there is more
 
 	early []byte // what came behind the request
 	err   error  // what the transport said at its end
@@ -68,7 +71,7 @@ func (e *engine) startStream(t *websocket.Transport, data any) *Conn {
 	c.init(e, s, t, data)
 	c.phase = open
 	if s.raw = rawConn(t.Conn); s.raw != nil {
-		_ = s.raw.Control(func(fd uintptr) { s.fd = int(fd) })
+		_ = s.raw.Control(func(fd uintptr) { s.fd, s.inq = int(fd), tellsRest(int(fd)) })
 	}
 	if len(t.Answer) > 0 { // whoever finds c sends behind it
 		c.box().copyIn(t.Answer)
@@ -150,7 +153,7 @@ func (s *stream) ready(fd uintptr) bool {
 		if !direct {
 			room = d.buf
 		}
-		n, err := readFD(int(fd), room)
+		n, more, err := s.read(int(fd), room)
 		switch {
 		case err == syscall.EAGAIN:
 			return false
@@ -162,11 +165,27 @@ func (s *stream) ready(fd uintptr) bool {
 		if d.cork = s.catchUp(d.cork); s.last == over {
 			return true
 		}
-		if n < len(room) {
+		if !more && !s.c.isBroken() {
 			return false
 		}
 	}
 	return true
+}
+
+// read reads from fd, and tells whether there may be more to read.
+func (s *stream) read(fd int, b []byte) (n int, more bool, err error) {
+	if s.inq {
+		return readRest(fd, b)
+	}
+	n, err = readFD(fd, b)
+	return n, true, err
+}
+
+// isBroken tells that a write has failed: then the end is near, even if nobody tells.
+func (c *Conn) isBroken() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.broken != nil
 }
 
 // readOnce reads from a transport that is no plain socket.

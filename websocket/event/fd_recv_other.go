@@ -1,0 +1,12 @@
+//go:build !linux
+
+package event
+
+// tellsRest returns false: a socket does not tell whether a read was all there is.
+func tellsRest(int) bool { return false }
+
+// readRest is readFD. Whether there is more to read is not known, so there may be.
+func readRest(fd int, b []byte) (n int, more bool, err error) {
+	n, err = readFD(fd, b)
+	return n, true, err
+}
