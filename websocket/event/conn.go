@@ -35,8 +35,9 @@ type Conn struct {
 	// there is none.
 	writeTick atomic.Uint32
 
+	data atomic.Pointer[any] // nil for nil
+
 	mu          sync.Mutex
-	data        any
 	subprotocol string
 	out         *outbox               // what waits for the network, nil if nothing
 	cork        *cork                 // where the handler's sends go, nil while it is not running
@@ -97,7 +98,8 @@ type home interface {
 
 // init makes c ready, as far as its driver is not concerned.
 func (c *Conn) init(e *engine, h home, t *websocket.Transport, data any) {
-	c.engine, c.home, c.data = e, h, data
+	c.engine, c.home = e, h
+	c.SetData(data)
 	c.shard = uint8(e.opened.Add(1))
 	c.heard.Store(e.now.Load())
 	if t != nil {
@@ -119,16 +121,20 @@ func (c *Conn) agree(subprotocol string, deflate *proto.Deflate) {
 // Data returns what belongs to the connection: what Upgrade or Dial was given, what
 // Options.Accept put into the request, or what SetData set. It is nil otherwise.
 func (c *Conn) Data() any {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.data
+	if p := c.data.Load(); p != nil {
+		return *p
+	}
+	return nil
 }
 
 // SetData keeps v with the connection.
 func (c *Conn) SetData(v any) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.data = v
+	if v == nil {
+		c.data.Store(nil)
+		return
+	}
+	boxed := v // on the heap only if there is something to keep
+	c.data.Store(&boxed)
 }
 
 // Queued returns how many bytes, frame headers included, wait for the network.

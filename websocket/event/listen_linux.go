@@ -258,8 +258,8 @@ func (l *loop) answer(w *worker, c *Conn, b []byte, used int, err error) {
 func (c *Conn) accepted(answer []byte, a agreement) {
 	e := c.engine
 	c.agree(a.subprotocol, a.deflate)
+	c.SetData(a.data)
 	c.mu.Lock()
-	c.data = a.data
 	// From now on c may be found, and what is sent goes behind the answer.
 	c.phase, c.endBy, c.writing = open, 0, true
 	c.mu.Unlock()
