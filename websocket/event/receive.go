@@ -38,9 +38,22 @@ func (c *Conn) lendCork(k *cork) {
 	c.mu.Unlock()
 }
 
-// parse takes the events of the bytes that the machine has.
-func (c *Conn) parse(b []byte, direct bool) (v verdict) {
-	defer c.recovered(&v)
+// parse takes the events of the bytes that the machine has, also those behind one at
+// which the handler panics: what is not parsed now is lost, and what follows it would
+// make no sense.
+func (c *Conn) parse(b []byte, direct bool) verdict {
+	for {
+		v, panicked := c.parseSome(b, direct)
+		if !panicked {
+			return v
+		}
+		direct = false
+	}
+}
+
+// parseSome is parse up to a panic of the handler, if it panics.
+func (c *Conn) parseSome(b []byte, direct bool) (v verdict, panicked bool) {
+	defer c.recovered(&panicked)
 	for {
 		ev := c.machine.Next()
 		switch ev.Kind {
@@ -50,19 +63,19 @@ func (c *Conn) parse(b []byte, direct bool) (v verdict) {
 				continue
 			}
 		case proto.None:
-			return wants
+			return wants, false
 		case proto.Ping:
 			c.reply(ev)
 		case proto.Pong:
 			c.pong(ev.Payload)
 		default:
 			c.finish(ev)
-			return over
+			return over, false
 		}
 		// A client goes on: what it asked for is what it has to read, or a
 		// server that pauses too would wait for it as it waits for the server.
 		if c.blocked.Load() && c.engine.role == proto.Server {
-			return c.pause(b)
+			return c.pause(b), false
 		}
 	}
 }
@@ -157,14 +170,13 @@ func (c *Conn) reply(ev proto.Event) {
 	c.mu.Unlock()
 }
 
-// recovered ends the connection if a function of the handler panicked. It is deferred.
-func (c *Conn) recovered(v *verdict) {
-	value := recover()
-	if value == nil {
-		return
+// recovered begins the end of the connection if a function of the handler panicked. It is
+// deferred.
+func (c *Conn) recovered(panicked *bool) {
+	if value := recover(); value != nil {
+		c.panicked(value)
+		*panicked = true
 	}
-	c.panicked(value)
-	*v = wants // the peer's close frame
 }
 
 // panicked reports a panic and begins the closing handshake.

@@ -126,7 +126,7 @@ func (c *Conn) tellOpen(k *cork) *cork {
 	c.busy.Store(true)
 	c.lendCork(k)
 	func() {
-		var ignored verdict
+		var ignored bool
 		defer c.recovered(&ignored)
 		f(c)
 	}()
