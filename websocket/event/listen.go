@@ -2,7 +2,9 @@ package event
 
 import (
 	"errors"
+	"maps"
 	"net"
+	"net/http"
 	"time"
 
 	"github.com/duplexhq/duplex/websocket"
@@ -35,10 +37,23 @@ func (s *Server) answer(h *handshake.Head, dst []byte, remote func() net.Addr) (
 		out, err = handshake.AppendResponse(dst, accepted, set.header)
 	}
 	if err != nil {
-		return handshake.AppendRefusal(dst, err), agreement{}, err
+		return appendRefusal(dst, err), agreement{}, err
 	}
 	a.subprotocol = accepted.Subprotocol
 	return out, a, nil
+}
+
+// appendRefusal appends the answer to a request that is refused because of err. Whoever
+// has a clock must date it (RFC 9110 §6.6.1).
+func appendRefusal(dst []byte, err error) []byte {
+	var problem *handshake.Error
+	if !errors.As(err, &problem) || problem.Status == 0 {
+		problem = &handshake.Error{Status: http.StatusBadRequest, Problem: err.Error()}
+	}
+	dated := *problem
+	dated.Header = map[string][]string{"Date": {time.Now().UTC().Format(http.TimeFormat)}}
+	maps.Copy(dated.Header, problem.Header)
+	return handshake.AppendRefusal(dst, &dated)
 }
 
 // serveStreams accepts connections from l and opens each in a goroutine of its own.
@@ -104,7 +119,7 @@ func (s *Server) readRequest(conn net.Conn) (t *websocket.Transport, data any, e
 		b = b[:len(b)+n]
 		used, err := head.Parse(b, seen)
 		if err != nil {
-			t.Answer = handshake.AppendRefusal(nil, err)
+			t.Answer = appendRefusal(nil, err)
 			return t, nil, err
 		}
 		if seen = len(b); used == 0 {

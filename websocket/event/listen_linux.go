@@ -7,8 +7,6 @@ import (
 	"net"
 	"syscall"
 	"time"
-
-	"github.com/duplexhq/duplex/websocket/handshake"
 )
 
 // A bound listener is one whose connections go to one loop.
@@ -235,7 +233,7 @@ func (l *loop) answer(w *worker, c *Conn, b []byte, used int, err error) {
 	c.rest = nil
 	l.enter(w, c) // Options.Accept may take its time
 	if err != nil {
-		out = handshake.AppendRefusal(out, err)
+		out = appendRefusal(out, err)
 	} else {
 		out, a, err = l.loops.engine.server.answer(&w.head, out, c.RemoteAddr)
 	}
