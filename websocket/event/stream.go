@@ -37,7 +37,6 @@ type stream struct {
 	inq  bool            // reads tell whether there is more
 
 	early []byte // what came behind the request
-	err   error  // what the transport said at its end
 	eof   bool   // it has ended
 	last  verdict
 }
@@ -155,7 +154,7 @@ func (s *stream) ready(fd uintptr) bool {
 		}
 		n, more, err := s.read(int(fd), room)
 		switch {
-		case err == syscall.EAGAIN:
+		case err == syscall.EAGAIN: //nolint:errorlint // package syscall wraps nothing
 			return false
 		case n <= 0:
 			s.fail(err)
@@ -278,11 +277,11 @@ func (s *stream) linger() {
 		action = proto.Drop
 	}
 	c.mu.Unlock()
-	switch {
-	case action == proto.Drop:
+	switch action {
+	case proto.Drop:
 		s.drop()
 		return
-	case action == proto.Shut:
+	case proto.Shut:
 		half, ok := s.conn.(interface{ CloseWrite() error })
 		if !ok || half.CloseWrite() != nil {
 			return

@@ -193,7 +193,7 @@ func (c *Conn) admit(n int) error {
 		case QueueBlock:
 			c.awaitRoom()
 		default:
-			c.startClosing(websocket.StatusTryAgainLater, "queue is full")
+			_ = c.startClosing(websocket.StatusTryAgainLater, "queue is full") // unless it is closing already
 			return websocket.ErrQueueFull
 		}
 	}
