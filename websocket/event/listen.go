@@ -88,7 +88,12 @@ func (s *Server) openStream(conn net.Conn) {
 	if t := s.settings.handshakeTimeout; t > 0 {
 		_ = conn.SetDeadline(time.Now().Add(t))
 	}
+	if !s.await(conn) {
+		_ = conn.Close()
+		return
+	}
 	t, data, err := s.readRequest(conn)
+	s.awaited(conn)
 	if err != nil {
 		farewell(conn, t.Answer)
 		return
@@ -99,6 +104,28 @@ func (s *Server) openStream(conn net.Conn) {
 		return
 	}
 	s.startStream(t, data)
+}
+
+// await takes note of a connection whose request is awaited, unless the server is shutting
+// down, which drops those.
+func (s *Server) await(conn net.Conn) bool {
+	s.listening.Lock()
+	defer s.listening.Unlock()
+	if s.isClosed() {
+		return false
+	}
+	if s.pending == nil {
+		s.pending = map[net.Conn]struct{}{}
+	}
+	s.pending[conn] = struct{}{}
+	return true
+}
+
+// awaited takes that back.
+func (s *Server) awaited(conn net.Conn) {
+	s.listening.Lock()
+	delete(s.pending, conn)
+	s.listening.Unlock()
 }
 
 // readRequest reads a request and makes the answer, which is a refusal, or empty, if there

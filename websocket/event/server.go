@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/duplexhq/duplex/websocket"
 	"github.com/duplexhq/duplex/websocket/proto"
@@ -20,7 +21,8 @@ type Server struct {
 
 	listening sync.Mutex
 	listeners []net.Listener
-	ends      []chan struct{} // closed to end the loops' use of a listener
+	ends      []chan struct{}       // closed to end the loops' use of a listener
+	pending   map[net.Conn]struct{} // those whose request a goroutine awaits
 }
 
 // NewServer returns a server. o may be nil; it must not be changed afterwards. A server
@@ -159,4 +161,7 @@ func (s *Server) closeListeners() {
 		close(end)
 	}
 	s.ends = nil
+	for conn := range s.pending {
+		_ = conn.SetDeadline(time.Unix(1, 0)) // whoever reads from it closes it
+	}
 }
