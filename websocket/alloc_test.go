@@ -55,8 +55,8 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 	defer cancel()
 	for _, w := range ways {
 		for _, size := range []int{5, 1000, 16 << 10, 64 << 10} {
-			for name, ctx := range map[string]context.Context{"": context.Background(), " cancellable": cancellable} {
-				t.Run(fmt.Sprintf("%s of %d%s", w.name, size, name), func(t *testing.T) {
+			for name, ctx := range map[string]context.Context{"background": context.Background(), "cancellable": cancellable} {
+				t.Run(fmt.Sprintf("%s of %d, %s", w.name, size, name), func(t *testing.T) {
 					c, _, peer := transports[1].script(t, nil)
 					p := make([]byte, size)
 					m, err := websocket.Prepare(websocket.Binary, p)
@@ -77,7 +77,7 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 					for range 10 { // the pools fill
 						once()
 					}
-					// A collection empties the pools: of many rounds few may see one.
+					// The average: a collection may empty the pools meanwhile.
 					if n := testing.AllocsPerRun(200, once); n > 0 {
 						t.Errorf("%v allocations", n)
 					}

@@ -47,9 +47,10 @@ func (c *Conn) beginMessage(ctx context.Context, buf []byte, lend bool) error {
 		}
 	}
 	m.lend = lend
-	if old := *m; cap(buf) > 0 && cap(buf) >= len(old.bytes) {
-		m.bytes, m.memory = append(buf, old.bytes...), borrowed
-		old.free()
+	if cap(buf) > 0 && cap(buf) >= len(m.bytes) {
+		buf = append(buf, m.bytes...)
+		m.free()
+		m.bytes, m.memory = buf, borrowed
 	}
 	return nil
 }

@@ -19,6 +19,15 @@
 //
 //	c, _, err := websocket.Dial(ctx, "ws://localhost:8080/echo", nil)
 //
+// # Faster
+//
+//   - Next lends a message where Read copies it, and ReadInto reads into memory of the
+//     caller. Neither allocates.
+//   - Post costs less than Write where messages come close behind each other: what is
+//     posted while more of them are at hand leaves in one system call. Answer with
+//     Post and, when that says ErrQueueFull, with Write, which waits for the network.
+//   - A [Prepared] message is encoded once for all its receivers.
+//
 // The house, top to bottom; arrows only go down:
 //
 //	websocket        Conn, Accept, Dial, Handler, Registry

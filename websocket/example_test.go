@@ -30,6 +30,54 @@ func ExampleHandler() {
 	log.Fatal(http.ListenAndServe("localhost:8080", nil))
 }
 
+// A server that sends every message back and copies none: each is lent by Next, and the
+// answers to those that came together leave together.
+func ExampleConn_Next() {
+	echo := func(ctx context.Context, c *websocket.Conn) error {
+		for {
+			t, p, err := c.Next(ctx) // p is ours until the next call
+			if err != nil {
+				return err
+			}
+			err = c.Post(t, p)
+			if errors.Is(err, websocket.ErrQueueFull) {
+				err = c.Write(ctx, t, p) // waits until the client has read some of them
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	server := httptest.NewServer(websocket.Handler(echo, nil))
+	defer server.Close()
+
+	ctx := context.Background()
+	c, _, err := websocket.Dial(ctx, server.URL, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer c.CloseNow()
+	for _, word := range []string{"one", "two", "three"} {
+		if err := c.Post(websocket.Text, []byte(word)); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	var buf []byte
+	for range 3 {
+		if _, buf, err = c.ReadInto(ctx, buf); err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("%s\n", buf)
+	}
+	// Output:
+	// one
+	// two
+	// three
+}
+
 func ExampleDial() {
 	server := httptest.NewServer(websocket.Handler(func(ctx context.Context, c *websocket.Conn) error {
 		_, name, err := c.Read(ctx)

@@ -40,7 +40,8 @@ func (c *Conn) Write(ctx context.Context, t MessageType, p []byte) error {
 }
 
 // Post queues p as one message and returns at once; the message goes out in the
-// background, in order with other messages posted. p is copied, and compressed at
+// background, in order with other messages posted, or with the next Write, or when the
+// goroutine that reads has no more messages at hand. p is copied, and compressed at
 // once if it is to be. ErrQueueFull means
 // that MaxQueue bytes wait already and that nothing was queued: the caller decides
 // what a peer deserves that reads so slowly. The other errors are those of Write.
