@@ -62,9 +62,17 @@ func (s *side) perConnection() float64 {
 // text returns the ratio with the range of half of the rounds.
 func (r ratio) text() string {
 	if r.Rounds < 2 {
-		return fmt.Sprintf("%.3g", r.Median)
+		return times(r.Median)
 	}
-	return fmt.Sprintf("%.3g  (%.3g … %.3g)", r.Median, r.P25, r.P75)
+	return fmt.Sprintf("%s  (%s … %s)", times(r.Median), times(r.P25), times(r.P75))
+}
+
+// times returns a ratio with two digits behind the point, and more if it is small.
+func times(v float64) string {
+	if v < 0.1 {
+		return fmt.Sprintf("%.2g", v)
+	}
+	return fmt.Sprintf("%.2f", v)
 }
 
 // ratio returns the text of the one with that name, "" if there is none.

@@ -90,8 +90,8 @@ func (b *bench) headline() string {
 	return b.Scenario + ": " + what
 }
 
-// A line is one line of the table: a name, a number for each side and the ratio, or,
-// with one side, a remark.
+// A line is one line of the table: a name, the name of the ratio that belongs to it, ""
+// for none, and what stands in it for a side.
 type line struct {
 	name, ratio string
 	cell        func(*side) string
@@ -145,7 +145,7 @@ func (b *bench) agreed(s *side) string {
 func (b *bench) writeTable(t *strings.Builder) {
 	var rows [][]string
 	if len(b.sides) > 1 {
-		rows = append(rows, []string{"", "A", "B", "A / B  (half of the rounds)"})
+		rows = append(rows, []string{"", "A", "B", "A / B  (middle half of the rounds)"})
 	}
 	for _, l := range b.lines() {
 		row := []string{l.name}
@@ -169,14 +169,11 @@ func (b *bench) writeTable(t *strings.Builder) {
 		}
 	}
 	for _, row := range rows {
-		text := "  " + pad(row[0], -widths[0])
-		for i, cell := range row[1:] {
-			if i+1 < len(widths) {
-				cell = pad(cell, widths[i+1])
-			}
-			text += "   " + cell
+		row[0] = pad(row[0], -widths[0])
+		for i := 1; i < len(widths); i++ {
+			row[i] = pad(row[i], widths[i])
 		}
-		fmt.Fprintln(t, strings.TrimRight(text, " "))
+		fmt.Fprintln(t, strings.TrimRight("  "+strings.Join(row, "   "), " "))
 	}
 }
 

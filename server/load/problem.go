@@ -71,14 +71,6 @@ func (p *problems) merge(o *problems) {
 	}
 }
 
-// total returns how many there are.
-func (p *problems) total() (n int64) {
-	for k := range p {
-		n += p[k].count
-	}
-	return n
-}
-
 // list returns what there is.
 func (p *problems) list() (all []Problem) {
 	for k := range p {

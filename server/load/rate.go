@@ -16,7 +16,7 @@ type pace struct {
 }
 
 func newPace(rate float64) *pace {
-	return &pace{interval: float64(time.Second) / rate, late: newHistogram()}
+	return &pace{interval: float64(time.Second) / rate, late: NewHistogram()}
 }
 
 // due returns when message k is due, in nanoseconds after the beginning.

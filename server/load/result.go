@@ -15,7 +15,7 @@ const (
 	figures  = 3
 )
 
-func newHistogram() *hdrhistogram.Histogram {
+func NewHistogram() *hdrhistogram.Histogram {
 	return hdrhistogram.New(shortest, longest, figures)
 }
 
@@ -140,7 +140,7 @@ func merge(a, b *hdrhistogram.Histogram) *hdrhistogram.Histogram {
 		return a
 	}
 	if a == nil {
-		a = newHistogram()
+		a = NewHistogram()
 	}
 	a.Merge(b)
 	return a

@@ -3,7 +3,6 @@ package load
 import (
 	"context"
 	"errors"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -96,7 +95,7 @@ func Open(ctx context.Context, t *Target, n int) (*Set, error) {
 		return nil, errors.New("load: a Set has at least one connection")
 	}
 	o := t.dialOptions(false)
-	s := &Set{target: t, opening: &Result{Latency: newHistogram(), MemoryBefore: t.Processes.Memory()}}
+	s := &Set{target: t, opening: &Result{Latency: NewHistogram(), MemoryBefore: t.Processes.Memory()}}
 	for range min(t.lanes(o), n) {
 		s.lanes = append(s.lanes, newLane(s, o))
 	}
@@ -112,7 +111,7 @@ func Open(ctx context.Context, t *Target, n int) (*Set, error) {
 }
 
 func newLane(s *Set, o *websocket.DialOptions) *lane {
-	l := &lane{tally: tally{latency: newHistogram()}}
+	l := &lane{tally: tally{latency: NewHistogram()}}
 	l.client = event.NewClient(event.Handler{OnMessage: s.message, OnClose: s.closed},
 		&event.ClientOptions{Driver: s.target.Driver, Loops: 1, Dial: o})
 	return l
@@ -131,9 +130,8 @@ func (s *Set) dial(ctx context.Context, n int) error {
 			for i := next.Add(1) - 1; i < int64(n) && ctx.Err() == nil; i = next.Add(1) - 1 {
 				c := &conn{id: uint32(i), lane: s.lanes[i%int64(len(s.lanes))]}
 				begin := time.Now()
-				resp, err := s.dialOne(ctx, c)
-				if err != nil {
-					cancel(&RefusedError{int(s.target.Handshakes.Load()), resp, err})
+				if err := s.dialOne(ctx, c); err != nil {
+					cancel(err)
 					return
 				}
 				mu.Lock()
@@ -148,9 +146,14 @@ func (s *Set) dial(ctx context.Context, n int) error {
 	return context.Cause(ctx)
 }
 
-func (s *Set) dialOne(ctx context.Context, c *conn) (resp *http.Response, err error) {
-	c.event, resp, err = c.lane.client.Dial(ctx, s.target.URL, c)
-	return resp, err
+// dialOne opens c. The error is a *RefusedError.
+func (s *Set) dialOne(ctx context.Context, c *conn) error {
+	e, resp, err := c.lane.client.Dial(ctx, s.target.URL, c)
+	if err != nil {
+		return &RefusedError{int(s.target.Handshakes.Load()), resp, err}
+	}
+	c.event = e
+	return nil
 }
 
 // message is called for each message, by the loop of its connection.

@@ -61,7 +61,7 @@ func Connect(ctx context.Context, t *Target, s *Storm) (*Result, error) {
 	case s.Limit > 0 && s.Duration == 0:
 		s = &Storm{s.Workers, forever, s.Limit, s.Ending}
 	}
-	j := &storm{Storm: s, target: t, r: &Result{Latency: newHistogram()}}
+	j := &storm{Storm: s, target: t, r: &Result{Latency: NewHistogram()}}
 	j.client = event.NewClient(event.Handler{OnClose: j.closed},
 		&event.ClientOptions{Driver: t.Driver, Loops: t.Loops, Dial: t.dialOptions(s.Ending == Reset)})
 	return j.run(ctx)
