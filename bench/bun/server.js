@@ -28,12 +28,11 @@ const server = Bun.serve({
     sendPings: false,
     maxPayloadLength: o.maxMessage,
     backpressureLimit: 64 * 1024 * 1024, // bytes of a connection; what is over is dropped
-    publishToSelf: true,
     open(ws) {
       if (ws.data) ws.subscribe("fan");
     },
     message(ws, message) {
-      if (ws.data) ws.publish("fan", message, o.compression !== "off");
+      if (ws.data) server.publish("fan", message, o.compression !== "off");
       else ws.send(message, o.compression !== "off");
     },
   },

@@ -75,7 +75,12 @@ func (s *secureSet) each(f func(i int) error) error {
 		})
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	for _, err := range errs {
+		if err != nil {
+			return err // the others say no more
+		}
+	}
+	return nil
 }
 
 // echo sends e.Total messages, as many on each connection, one after the other.

@@ -3,6 +3,7 @@ package process_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"os"
 	"os/signal"
 	"strings"
@@ -126,4 +127,36 @@ func TestMainControlled(t *testing.T) {
 	assert.Equal(t, len(strings.Fields(lines[1])), 4)
 	assert.Equal(t, lines[2], `unknown command "dance"`)
 	assert.Equal(t, len(strings.Fields(lines[3])), 4)
+}
+
+// TestTLS shows that a server makes a certificate for itself.
+func TestTLS(t *testing.T) {
+	p := start(t, "gorilla", peers.Options{TLS: process.SelfSigned}, process.Any)
+	_, _, err := websocket.Dial(t.Context(), "wss://"+p.Addr, nil)
+	assert.Contains(t, err.Error(), "certificate")
+	c, _, err := websocket.Dial(t.Context(), "wss://"+p.Addr, &websocket.DialOptions{TLSConfig: &tls.Config{InsecureSkipVerify: true}})
+	assert.NoError(t, err)
+	defer func() { _ = c.CloseNow() }()
+	assert.NoError(t, c.Write(t.Context(), websocket.Text, []byte("hi")))
+	_, data, err := c.Read(t.Context())
+	assert.NoError(t, err)
+	assert.Equal(t, string(data), "hi")
+}
+
+// TestUsageFromOutside compares what the system says with what the process says.
+func TestUsageFromOutside(t *testing.T) {
+	p := start(t, "gorilla", peers.Options{MaxMessage: 1 << 20}, process.Any)
+	before, err := p.CPU()
+	assert.NoError(t, err)
+	echo(t, p, make([]byte, 1<<20), 20)
+	after, err := p.CPU()
+	assert.NoError(t, err)
+	said, err := p.Usage()
+	assert.NoError(t, err)
+	assert.True(t, after > before, "the work cost no time")
+	// Threads that have ended are not in what the system says of threads.
+	assert.True(t, said.CPU > after/2 && said.CPU < 2*after, "the system and the process do not agree on time")
+	resident, err := p.Resident()
+	assert.NoError(t, err)
+	assert.True(t, resident > said.Resident/2 && resident < 2*said.Resident, "nor on memory")
 }

@@ -109,13 +109,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	} else {
 		r, err = s.measure(ctx, stderr)
 	}
+	if r != nil && s.out != "" {
+		err = errors.Join(err, r.save(s.out)) // of a run that was interrupted, what there is
+	}
 	if err != nil {
 		return err
-	}
-	if s.out != "" {
-		if err := r.save(s.out); err != nil {
-			return err
-		}
 	}
 	if _, err := io.WriteString(stdout, r.markdown("img")); err != nil {
 		return err
@@ -172,11 +170,8 @@ func (s *settings) measure(ctx context.Context, progress io.Writer) (*report, er
 	}
 	begun := time.Now()
 	all, err := p.run(ctx)
-	if err != nil {
-		return nil, err
-	}
 	about := append(origin(ctx), fmt.Sprintf("%d rounds, turns of %v, %v in all", s.rounds, s.slice, time.Since(begun).Round(time.Second)))
-	return &report{about: about, reference: s.twice, results: all}, nil
+	return &report{about: about, reference: s.twice, results: all}, err
 }
 
 // libraries returns those that take part, and one of them twice.

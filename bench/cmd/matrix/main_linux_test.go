@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -50,6 +51,28 @@ func TestRun(t *testing.T) {
 		assert.NoError(t, err)
 	}
 }
+
+// TestInterrupted shows that what was measured before an interrupt is kept.
+func TestInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	err := run(ctx, []string{
+		"-only", "^(echo-64B-1x100|echo-64B-1x10000)$", "-libs", "gorilla", "-rounds", "1", "-slice", "1ms", "-pin=false", "-out", dir,
+	}, io.Discard, writerFunc(func(p []byte) (int, error) {
+		cancel() // after the first workload
+		return len(p), nil
+	}))
+	assert.ErrorIs(t, err, context.Canceled)
+	r, err := loadReport(dir)
+	assert.NoError(t, err)
+	assert.Equal(t, len(r.results), 1)
+	assert.True(t, median(r.results[0]) > 0, "not kept")
+}
+
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // TestContenderFails shows that a contender that fails is left out, named, and there
 // again for the next workload.

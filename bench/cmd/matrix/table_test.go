@@ -158,6 +158,8 @@ func TestAmounts(t *testing.T) {
 	assert.Equal(t, amount(0.456, microseconds), "0.46 µs")
 	assert.Equal(t, amount(45.67, microseconds), "45.7 µs")
 	assert.Equal(t, amount(1234.5, microseconds), "1234 µs")
+	assert.Equal(t, latency(999), "999 µs")
+	assert.Equal(t, latency(1260), "1.3 ms")
 	assert.Equal(t, amount(272, bytesEach), "272 B")
 	assert.Equal(t, amount(4_640, bytesEach), "4.6 KB")
 	assert.Equal(t, ratioWord(1.0/14), "0.071")

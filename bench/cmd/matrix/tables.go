@@ -154,10 +154,18 @@ func latencyTable(all results) string {
 				b.WriteString("| workload | library | messages/s | p50 | p99 | p99.9 | server busy |\n|---|---|--:|--:|--:|--:|--:|\n")
 			}
 			fmt.Fprintf(&b, "| %s | %s | %.0f | %s | %s | %s | %.0f %% |\n", c.head, r.Library, r.PerSecond,
-				amount(r.P50, r.Unit), amount(r.P99, r.Unit), amount(r.P999, r.Unit), 100*r.Utilisation)
+				latency(r.P50), latency(r.P99), latency(r.P999), 100*r.Utilisation)
 		}
 	}
 	return b.String()
+}
+
+// latency returns microseconds as people read them.
+func latency(us float64) string {
+	if us >= 1000 {
+		return fmt.Sprintf("%.1f ms", us/1000)
+	}
+	return fmt.Sprintf("%.0f µs", us)
 }
 
 // problems returns what could not be measured, "" if there is nothing.

@@ -46,7 +46,7 @@ const inFlight = 16 << 20
 
 // longRounds are enough where a turn takes seconds, because so much is in flight at its
 // end.
-const longRounds = 6
+const longRounds = 4
 
 // workloads returns the whole matrix.
 func workloads() (all []workload) {
