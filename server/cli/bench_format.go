@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/duplexhq/duplex/server/load/plot"
@@ -52,7 +53,7 @@ func plurals(noun string) string {
 func memory(n float64) string {
 	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
 	i := 0
-	for i < len(units)-1 && math.Abs(n) >= 999.5 {
+	for i < len(units)-1 && math.Abs(n) >= 1023.5 {
 		n /= 1024
 		i++
 	}
@@ -64,6 +65,15 @@ func memory(n float64) string {
 	default:
 		return fmt.Sprintf("%.2f %s", n, units[i])
 	}
+}
+
+// size returns a number of bytes exactly, as byteCount writes it.
+func size(n byteCount) string {
+	s := n.String()
+	if unit := strings.TrimLeft(s, "0123456789"); unit != "" {
+		return strings.TrimSuffix(s, unit) + " " + unit
+	}
+	return s + " B"
 }
 
 // nanoseconds returns a time, "-" for none.

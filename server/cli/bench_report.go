@@ -69,7 +69,7 @@ func (b *bench) headline() string {
 	if b.Content != load.Auto {
 		kind += " (" + b.Content.String() + ")"
 	}
-	what := fmt.Sprintf("%s, %s", plural(b.Connections, "connection"), memory(float64(b.Size))+" "+kind)
+	what := fmt.Sprintf("%s, %s", plural(b.Connections, "connection"), size(b.Size)+" "+kind)
 	switch {
 	case b.Scenario == "connect":
 		return fmt.Sprintf("connect: %d at a time", b.Concurrency)

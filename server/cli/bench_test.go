@@ -32,8 +32,8 @@ func TestBench(t *testing.T) {
 		says  []string
 	}{
 		{"/echo", []string{"echo: 4 connections, 64 B text, 1 in flight on each\n", "latency p99.9", "    ≤", "Every message came back"}},
-		{"/echo --depth 8 -b --size 2KiB --no-plot", []string{"2.00 KiB binary, 8 in flight", "payload a second"}},
-		{"/echo --content chinese --size 1KiB", []string{"1.00 KiB text (chinese)"}},
+		{"/echo --depth 8 -b --size 2KiB --no-plot", []string{"2 KiB binary, 8 in flight", "payload a second"}},
+		{"/echo --content chinese --size 1KiB", []string{"1 KiB text (chinese)"}},
 		{"/echo --rate 500/s", []string{", 500 messages/s\n", "sent late p99"}},
 		{"/echo --scenario idle --touch 2", []string{"idle: 4 connections, after 2 messages on each\n", "  open ", "handshake p99", "Every connection stayed open."}},
 		{"/echo --scenario connect", []string{"connect: 64 at a time\n", "handshakes ", "Every handshake succeeded."}},
@@ -188,7 +188,7 @@ func TestBenchJSONIsStable(t *testing.T) {
 	for name := range names { // of problems there are none
 		assert.True(t, !strings.HasPrefix(name, "servers.problems."), name)
 	}
-	for _, want := range strings.Fields(`duplex scenario ok interrupted settings servers ratios
+	for want := range strings.FieldsSeq(`duplex scenario ok interrupted settings servers ratios
 		settings.connections settings.duration_seconds settings.warm_up_seconds settings.type settings.size settings.content
 		settings.depth settings.rate settings.publishers settings.outstanding settings.touch settings.concurrency
 		settings.compress settings.rounds
@@ -315,13 +315,13 @@ func TestBenchNumbers(t *testing.T) {
 	for v, want := range map[float64]string{0: "0", 0.5: "0.50", 12.34: "12.3", 999.6: "1,000", 1e6: "1,000,000", math.Inf(1): "0"} {
 		assert.Equal(t, rounded(v), want)
 	}
-	for v, want := range map[float64]string{0: "0 B", 64: "64 B", 999: "999 B", 1024: "1.00 KiB", 15 << 10: "15.0 KiB", 3.1 * (1 << 20): "3.10 MiB", 1 << 50: "1024 TiB"} {
+	for v, want := range map[float64]string{0: "0 B", 64: "64 B", 1000: "1000 B", 1024: "1.00 KiB", 15 << 10: "15.0 KiB", 3.1 * (1 << 20): "3.10 MiB", 1 << 50: "1024 TiB"} {
 		assert.Equal(t, memory(v), want)
 	}
 	assert.Equal(t, []string{times(0.0123), times(0.5), times(14.2)}, []string{"0.012", "0.50", "14.20"})
 	assert.Equal(t, share(time.Second, 2*time.Second)+share(1, 0)+nanoseconds(0), "50%--")
 	assert.Equal(t, plural(1, "delivery")+plural(1000, "delivery"), "1 delivery1,000 deliveries")
-	for text, want := range map[string]rate{"500": 500, "500/s": 500, "20k/s": 20000, "0.5": 0.5, " 2k ": 2000} {
+	for text, want := range map[string]rate{"500": 500, "500/s": 500, "20k/s": 20000, "0.5": 0.5, "2k": 2000} {
 		var r rate
 		assert.NoError(t, r.UnmarshalText([]byte(text)))
 		assert.Equal(t, r, want)

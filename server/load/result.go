@@ -15,6 +15,7 @@ const (
 	figures  = 3
 )
 
+// NewHistogram returns an empty histogram of nanoseconds, as those of Results are.
 func NewHistogram() *hdrhistogram.Histogram {
 	return hdrhistogram.New(shortest, longest, figures)
 }
