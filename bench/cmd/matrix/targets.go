@@ -12,16 +12,39 @@ type target struct {
 	what     string
 	workload string
 	ours     string
-	value    func(*result) float64
+	metric   metric
 
 	// The most that is allowed: of the best of Go's other libraries, of Bun, and
 	// by itself in bytes. 0: no such target.
 	peer, bun, bytes float64
 }
 
-// Ways to look at a result.
-func median(r *result) float64    { return r.quartiles().median }
-func latency99(r *result) float64 { return r.P99 }
+// A metric is a way to look at a result.
+type metric uint8
+
+const (
+	cost metric = iota // the main metric of its workload
+	p99                // latency, in microseconds
+)
+
+// of returns the value.
+func (m metric) of(r *result) float64 {
+	if m == p99 {
+		return r.P99
+	}
+	return median(r)
+}
+
+// word returns the value with its unit.
+func (m metric) word(r *result) string {
+	if m == p99 {
+		return latency(r.P99)
+	}
+	return amount(median(r), r.Unit)
+}
+
+// median returns the median of the main metric.
+func median(r *result) float64 { return r.quartiles().median }
 
 // Names of ours.
 const (
@@ -33,27 +56,27 @@ const (
 
 // targets are all of them.
 var targets = []target{
-	{"echo 64 B, 1 in flight", "echo-64B-1x100", epoll, median, 0.80, 0.95, 0},
-	{"echo 64 B, 1 in flight", "echo-64B-1x100", event, median, 0.95, 0, 0},
-	{"echo 64 B, 1 in flight", "echo-64B-1x100", conn, median, 0.95, 0, 0},
-	{"echo 64 B, 16 in flight", "echo-64B-16x100", epoll, median, 1.0 / 14, 0.50, 0},
-	{"echo 64 B, 16 in flight", "echo-64B-16x100", event, median, 0.1, 0, 0},
-	{"echo 64 B, 16 in flight", "echo-64B-16x100", conn, median, 0.1, 0, 0},
-	{"echo 1 KiB", "echo-1KiB-1x100", epoll, median, 0.75, 0.9, 0},
-	{"echo 16 KiB", "echo-16KiB-1x100", epoll, median, 0.55, 0.3, 0},
-	{"echo 64 KiB", "echo-64KiB-1x100", epoll, median, 0.62, 0.33, 0},
-	{"echo 1 MiB", "echo-1MiB-1x100", epoll, median, 0.80, 0.4, 0},
-	{"12 KiB of Chinese text", "text-12KiB-1x100", epoll, median, 0.25, 0.21, 0},
-	{"fan-out to 1,000, 1 outstanding", "fan-1x1000", epoll, median, 0.88, 0.95, 0},
-	{"fan-out to 1,000, 32 outstanding", "fan-32x1000", epoll, median, 0.1, 0.95, 0},
-	{"memory, own listener", "memory" + after, epoll, median, 0, 0.3, 500},
-	{"memory, from net/http", "memory" + after, given, median, 0, 0, 1600},
-	{"memory, goroutine driver", "memory" + after, event, median, 0, 0, 4500},
-	{"memory, blocking Conn", "memory" + after, conn, median, 0, 0, 4500},
-	{"memory, TLS, blocking Conn", "memory-tls" + after, conn, median, 0, 0, 16_000},
-	{"memory, TLS, own listener", "memory-tls" + after, epoll, median, 0, 0, 16_000},
-	{"p99 at saturation, 100 connections", "echo-64B-1x100", epoll, latency99, 0.35, 0.9, 0},
-	{"handshake, own listener", "handshake", epoll, median, 0.70, 0.90, 0},
+	{"echo 64 B, 1 in flight", "echo-64B-1x100", epoll, cost, 0.80, 0.95, 0},
+	{"echo 64 B, 1 in flight", "echo-64B-1x100", event, cost, 0.95, 0, 0},
+	{"echo 64 B, 1 in flight", "echo-64B-1x100", conn, cost, 0.95, 0, 0},
+	{"echo 64 B, 16 in flight", "echo-64B-16x100", epoll, cost, 1.0 / 14, 0.50, 0},
+	{"echo 64 B, 16 in flight", "echo-64B-16x100", event, cost, 0.1, 0, 0},
+	{"echo 64 B, 16 in flight", "echo-64B-16x100", conn, cost, 0.1, 0, 0},
+	{"echo 1 KiB", "echo-1KiB-1x100", epoll, cost, 0.75, 0.9, 0},
+	{"echo 16 KiB", "echo-16KiB-1x100", epoll, cost, 0.55, 0.3, 0},
+	{"echo 64 KiB", "echo-64KiB-1x100", epoll, cost, 0.62, 0.33, 0},
+	{"echo 1 MiB", "echo-1MiB-1x100", epoll, cost, 0.80, 0.4, 0},
+	{"12 KiB of Chinese text", "text-12KiB-1x100", epoll, cost, 0.25, 0.21, 0},
+	{"fan-out to 1,000, 1 outstanding", "fan-1x1000", epoll, cost, 0.88, 0.95, 0},
+	{"fan-out to 1,000, 32 outstanding", "fan-32x1000", epoll, cost, 0.1, 0.95, 0},
+	{"memory, own listener", "memory" + after, epoll, cost, 0, 0.3, 500},
+	{"memory, from net/http", "memory" + after, given, cost, 0, 0, 1600},
+	{"memory, goroutine driver", "memory" + after, event, cost, 0, 0, 4500},
+	{"memory, blocking Conn", "memory" + after, conn, cost, 0, 0, 4500},
+	{"memory, TLS, blocking Conn", "memory-tls" + after, conn, cost, 0, 0, 16_000},
+	{"memory, TLS, own listener", "memory-tls" + after, epoll, cost, 0, 0, 16_000},
+	{"p99 at saturation, 100 connections", "echo-64B-1x100", epoll, p99, 0.35, 0.9, 0},
+	{"handshake, own listener", "handshake", epoll, cost, 0.70, 0.90, 0},
 }
 
 // isPeer tells whether a result is of another library for Go.
@@ -84,12 +107,11 @@ func (t *target) row(all results) string {
 		return ""
 	}
 	met := true
-	unit := ours.Unit
-	peer := all.least(isPeer, t.value)
+	peer := all.least(isPeer, t.metric.of)
 	peerName, peerValue, peerRatio, peerTarget := t.compare(ours, peer, t.peer, &met)
 	if t.bytes > 0 {
 		peerTarget = "≤ " + amount(t.bytes, bytesEach)
-		met = met && t.value(ours) <= t.bytes
+		met = met && t.metric.of(ours) <= t.bytes
 	}
 	_, bunValue, bunRatio, bunTarget := t.compare(ours, all.find(bun.Name), t.bun, &met)
 	word := "yes"
@@ -97,7 +119,7 @@ func (t *target) row(all results) string {
 		word = "**no**"
 	}
 	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n",
-		t.what, t.ours, amount(t.value(ours), unit), peerName, peerValue, peerRatio, peerTarget, bunValue, bunRatio, bunTarget, word)
+		t.what, t.ours, t.metric.word(ours), peerName, peerValue, peerRatio, peerTarget, bunValue, bunRatio, bunTarget, word)
 }
 
 // compare returns the cells about another library, and notes if a target is missed.
@@ -109,15 +131,16 @@ func (t *target) compare(ours, other *result, most float64, met *bool) (name, va
 		return "–", "–", "–", wanted
 	}
 	q := ours.against(other)
-	if m := t.value(ours) / t.value(other); q.median == 0 || len(ours.Rounds) < 2 || t.value(ours) != median(ours) {
-		q = quartiles{m, m, m} // not of rounds
+	if t.metric != cost {
+		all := t.metric.of(ours) / t.metric.of(other)
+		q = quartiles{all, all, all} // not of rounds
 	}
 	*met = *met && (most == 0 || q.median <= most)
 	ratio = ratioWord(q.median)
 	if q.p25 != q.p75 {
 		ratio += fmt.Sprintf(" (%s–%s)", ratioWord(q.p25), ratioWord(q.p75))
 	}
-	return other.Library, amount(t.value(other), other.Unit), ratio, wanted
+	return other.Library, t.metric.word(other), ratio, wanted
 }
 
 // ratioWord returns a ratio as tables show it.
