@@ -50,6 +50,7 @@ type Conn struct {
 	writing     bool            // somebody is writing, and will go on with what waits
 	awaited     bool            // somebody waits for the network to take bytes again
 	dirty       bool            // somebody was told that something waits
+	corkless    bool            // its handler takes its time, and gets no cork
 	doomed      bool            // it is over: whoever drives it is to drop the transport
 
 	shard uint8 // which of the flushers

@@ -27,7 +27,9 @@ type engine struct {
 
 	streams  members // those driven by goroutines
 	flushers flushers
-	loops    *loops // nil if there is no epoll driver
+	corks    corks
+	desks    sync.Pool // of *desk
+	loops    *loops    // nil if there is no epoll driver
 
 	mu      sync.Mutex
 	open    int           // connections whose end was not told

@@ -108,8 +108,11 @@ func (c *Conn) uncork(k *cork) *cork {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	lent := c.cork == k // or it was taken back while the handler took its time
+	if k.watched {
+		k.back()
+	}
 	if c.writing && len(k.b) > 0 {
-		k = newCork(c.engine.settings.cork)
+		k = c.engine.freshCork(k.watched)
 	}
 	if !lent {
 		return k
@@ -120,6 +123,14 @@ func (c *Conn) uncork(k *cork) *cork {
 		c.flush()
 	}
 	return k
+}
+
+// freshCork returns a new cork, to be looked after if it is watched.
+func (e *engine) freshCork(watched bool) *cork {
+	if watched {
+		return e.corks.add(e.settings.cork)
+	}
+	return newCork(e.settings.cork)
 }
 
 // takeCork takes the cork back while the handler of c is still running, so that what

@@ -231,16 +231,19 @@ func (l *loop) answer(w *worker, c *Conn, b []byte, used int, err error) {
 	out := w.cork.b[:0]
 	request := c.rest // which b may lie in
 	c.rest = nil
+	c.mu.Lock()
+	c.endBy = 0 // the client has done its part
+	c.mu.Unlock()
 	l.enter(w, c) // Options.Accept may take its time
 	if err != nil {
 		out = appendRefusal(out, err)
 	} else {
 		out, a, err = l.loops.engine.server.answer(&w.head, out, c.RemoteAddr)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		c.refused(out)
-	} else {
-		c.accepted(out, a)
+	case c.accepted(out, a):
 		w.cork = c.tellOpen(w.cork)
 		if len(b) > used {
 			c.last, w.cork = c.receive(b[used:], w.cork, false)
@@ -252,12 +255,18 @@ func (l *loop) answer(w *worker, c *Conn, b []byte, used int, err error) {
 	}
 }
 
-// accepted opens the connection with an answer.
-func (c *Conn) accepted(answer []byte, a agreement) {
+// accepted opens the connection with an answer. It returns false if the connection was
+// given up meanwhile.
+func (c *Conn) accepted(answer []byte, a agreement) bool {
 	e := c.engine
 	c.agree(a.subprotocol, a.deflate)
 	c.SetData(a.data)
 	c.mu.Lock()
+	if c.doomed {
+		c.mu.Unlock()
+		c.last = over
+		return false
+	}
 	// From now on c may be found, and what is sent goes behind the answer.
 	c.phase, c.endBy, c.writing = open, 0, true
 	c.mu.Unlock()
@@ -275,6 +284,7 @@ func (c *Conn) accepted(answer []byte, a agreement) {
 	}
 	c.mu.Unlock()
 	c.home.members().hurry(c, e.firstLook())
+	return true
 }
 
 // refused answers with a refusal, after which nothing but the end is to come.

@@ -350,6 +350,9 @@ func (l *loop) work(w *worker) bool {
 	l.mu.Unlock()
 	for _, c := range back {
 		c.detached = false
+		c.mu.Lock()
+		c.corkless = false
+		c.mu.Unlock()
 		l.watch(c)
 	}
 	list = append(list, back...)

@@ -18,11 +18,7 @@ type monitor struct {
 	seen   []uint64 // the turns of the loops when it looked last
 }
 
-const (
-	stallTime  = 10 * time.Millisecond // a function may take this long, up to twice
-	idleLooks  = 100                   // how often it looks at loops without a turn before it sleeps
-	bellsAtOne = 1
-)
+const bellsAtOne = 1
 
 func (m *monitor) start(ls *loops) {
 	m.loops, m.bell, m.seen = ls, make(chan struct{}, bellsAtOne), make([]uint64, len(ls.all))
@@ -95,6 +91,9 @@ func (m *monitor) look(all []*loop) (stirring bool) {
 func (l *loop) depose() {
 	c := l.current
 	c.detached = true
+	c.mu.Lock()
+	c.corkless = true // the functions that are called before it comes back get none
+	c.mu.Unlock()
 	c.takeCork()
 	go l.run(l.loops.engine.newWorker())
 }

@@ -33,8 +33,13 @@ func (c *Conn) receive(b []byte, k *cork, direct bool) (verdict, *cork) {
 
 // lendCork makes k the place where the handler's sends go.
 func (c *Conn) lendCork(k *cork) {
+	if k.watched {
+		c.engine.corks.lend(k, c)
+	}
 	c.mu.Lock()
-	c.cork = k
+	if !c.corkless {
+		c.cork = k
+	}
 	c.mu.Unlock()
 }
 

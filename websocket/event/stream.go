@@ -52,14 +52,12 @@ const (
 	gatherSize = 64 << 10 // bytes of segments that are joined for one write
 )
 
-var desks sync.Pool
-
 // takeDesk returns a desk whose cork takes as much as the settings say.
 func (e *engine) takeDesk() *desk {
-	if d, ok := desks.Get().(*desk); ok && cap(d.cork.b) >= e.settings.cork+copyLimit+frame.MaxHeaderLen {
+	if d, ok := e.desks.Get().(*desk); ok {
 		return d
 	}
-	return &desk{buf: make([]byte, deskSize), cork: newCork(e.settings.cork)}
+	return &desk{buf: make([]byte, deskSize), cork: e.corks.add(e.settings.cork)}
 }
 
 // startStream begins the life of a connection with a goroutine of its own, which was
@@ -113,7 +111,7 @@ func (s *stream) open() {
 		s.early = nil
 	}
 	d.cork = s.catchUp(d.cork)
-	desks.Put(d)
+	s.c.engine.desks.Put(d)
 }
 
 // tellOpen calls OnOpen.
@@ -145,7 +143,7 @@ func (s *stream) readRaw() {
 // there is more.
 func (s *stream) ready(fd uintptr) bool {
 	d := s.c.engine.takeDesk()
-	defer desks.Put(d)
+	defer s.c.engine.desks.Put(d)
 	for !s.isDoomed() {
 		room := s.c.room()
 		direct := room != nil
@@ -212,7 +210,7 @@ func (s *stream) readOnce() {
 		d.cork = s.catchUp(d.cork)
 	}
 	if d != nil {
-		desks.Put(d)
+		s.c.engine.desks.Put(d)
 	}
 }
 

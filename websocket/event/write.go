@@ -9,16 +9,6 @@ import (
 	"github.com/duplexhq/duplex/websocket/proto"
 )
 
-// A cork holds what is sent on one connection while the messages of one read are
-// handled. Whoever drives connections has one and lends it to one after the other.
-type cork struct{ b []byte }
-
-// newCork returns a cork for bytes up to limit, with room for the frame that goes
-// beyond.
-func newCork(limit int) *cork {
-	return &cork{b: make([]byte, 0, limit+copyLimit+frame.MaxHeaderLen)}
-}
-
 // Send sends p as one message in one frame. It does not wait for the network, unless
 // the policy is QueueBlock: what the network does not take at once is copied and
 // leaves later, in order. What the handler of the connection sends leaves when it has
