@@ -4,11 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log"
 	"math"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -127,6 +133,55 @@ func TestBenchShowsTheServersWords(t *testing.T) {
 	got = runBench("127.0.0.1:1 -x connect" + brief)
 	assert.Equal(t, got.status, 1)
 	assert.Contains(t, got.err, "nothing listens there")
+}
+
+// A server that does not answer the handshake is given up; one may be interrupted.
+func TestBenchOfADeafServer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	assert.NoError(t, err)
+	t.Cleanup(func() { l.Close() })
+	got := runBench(l.Addr().String() + brief)
+	assert.Equal(t, got.status, 1)
+	assert.Equal(t, got.out, "")
+	assert.Contains(t, got.err, "duplex: ")
+
+	b := run(t, "bench", l.Addr().String(), "--timeout", "1h")
+	b.err.until("opening 100 connections")
+	b.signals <- os.Interrupt
+	assert.Equal(t, <-b.done, 130)
+}
+
+func TestBenchOverTLS(t *testing.T) {
+	var asked atomic.Pointer[http.Request]
+	h := websocket.Handler(func(ctx context.Context, c *websocket.Conn) error {
+		for m, err := range c.Messages(ctx) {
+			if err != nil {
+				return err
+			}
+			if err := c.Write(ctx, m.Type, m.Data); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, &websocket.AcceptOptions{Subprotocols: []string{"b"}, Compression: &websocket.Compression{Threshold: -1}})
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Store(r)
+		h.ServeHTTP(w, r)
+	}))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	got := command("", append([]string{"bench", s.URL, "-z", "-k", "-s", "a", "-s", "b", "-H", "X-Load: yes", "--content", "json", "-n", "1KiB"},
+		strings.Fields(brief)...)...)
+	assert.Equal(t, got.status, 0)
+	assert.Contains(t, got.out, ", permessage-deflate")
+	r := asked.Load()
+	assert.Equal(t, r.Header.Get("Sec-WebSocket-Protocol"), "a, b")
+	assert.Equal(t, r.Header.Get("X-Load"), "yes")
+
+	got = runBench(s.URL + brief)
+	assert.Equal(t, got.status, 1)
+	assert.Contains(t, got.err, "--insecure does without the check")
 }
 
 func TestBenchIsInterrupted(t *testing.T) {

@@ -61,6 +61,19 @@ func TestRateThatCannotBeKept(t *testing.T) {
 	assert.Equal(t, r.Messages, r.Sent)
 }
 
+// TestPatienceEnds has a server that answers, and goes on answering long after the end:
+// what is not back after ten timeouts is lost.
+func TestPatienceEnds(t *testing.T) {
+	s := openTarget(t, &Target{Timeout: 60 * time.Millisecond, URL: serve(t, answering(func(m websocket.Message) []websocket.Message {
+		time.Sleep(20 * time.Millisecond) // for each of 100 messages
+		return []websocket.Message{m}
+	}))}, 1)
+	r, err := s.Echo(t.Context(), &Echo{Rate: 1000, Duration: 100 * time.Millisecond})
+	assert.ErrorIs(t, err, ErrNoConnections)
+	assert.True(t, count(r.Problems, Lost) > 0, fmt.Sprint(r.Problems))
+	assert.Equal(t, r.Messages+count(r.Problems, Lost), r.Sent)
+}
+
 // TestRateWithABrokenConnection leaves out its places in the schedule.
 func TestRateWithABrokenConnection(t *testing.T) {
 	s := open(t, serve(t, echoing), 2)

@@ -55,8 +55,8 @@ type Target struct {
 	// server that lets more pile up has lost the connection. Default 16 MiB.
 	MaxQueue int
 
-	// Timeout is how long nothing may arrive while something is awaited. Default
-	// 5 s.
+	// Timeout is how long nothing may arrive while something is awaited, and how
+	// long a handshake may take. Default 5 s.
 	Timeout time.Duration
 
 	// Processes are those of the server, for its processor time and memory.
@@ -110,7 +110,7 @@ func (t *Target) dialOptions(reset bool) *websocket.DialOptions {
 		o.CloseTimeout = t.Timeout
 	}
 	if o.HandshakeTimeout == 0 {
-		o.HandshakeTimeout = max(t.Timeout, websocket.DefaultHandshakeTimeout/3)
+		o.HandshakeTimeout = t.Timeout
 	}
 	if o.DialContext == nil {
 		o.DialContext = t.dialer(reset)
