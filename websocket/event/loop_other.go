@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux || 386
 
 package event
 
@@ -8,7 +8,8 @@ import (
 	"github.com/duplexhq/duplex/websocket"
 )
 
-// loops is the epoll driver, which needs Linux. All its methods may be called with nil
+// loops is the epoll driver, which needs Linux, on a machine that has a system call for
+// each operation on sockets. All its methods may be called with nil
 // and leave everything to the portable driver.
 type loops struct{}
 
