@@ -24,11 +24,11 @@ Parts, in the order in which they run:
   format     gofmt
   vet        go vet, in each module
   lint       golangci-lint, pinned in tools/go.mod, in each module
-  platforms  build and vet for Windows, vet for macOS, vet for js/wasm, vet and
+  platforms  build and vet for Windows, vet for macOS, js/wasm and 386, vet and
              tests of the assembly for arm64
   modules    go mod verify and tidy; the library builds without the workspace
   test       go test -race -shuffle=on, in each module; what is assembly without
-             it too, with the tag purego
+             it too, with the tag purego; what lends slices with the tag poison
   conformance  the whole conformance suite against our server and client, without
              the race detector, which lets the tests leave out what takes long
   fuzz       each fuzz target for FUZZTIME (3s), found by its name
@@ -210,6 +210,8 @@ platforms() {
 	if [ -d websocket/browser ]; then
 		step 'js/wasm: go vet' run env GOOS=js GOARCH=wasm go vet ./websocket/browser/
 	fi
+	# The epoll driver is left out there.
+	step '386: go vet' run env GOARCH=386 CGO_ENABLED=0 go vet ./websocket/event
 	step 'arm64: go vet' run env GOARCH=arm64 go vet ./websocket/frame
 	if have qemu-aarch64; then
 		step 'arm64: go test' run env CGO_ENABLED=0 GOARCH=arm64 go test -exec qemu-aarch64 ./websocket/frame
@@ -237,6 +239,8 @@ tests() {
 	for dir in $plain; do
 		step_shown "go test without -race, $(title "$dir")" in_folder "$dir" go test -shuffle=on -skip '^TestPublishedSuite$' -timeout 10m .
 	done
+	# Slices that were lent and are still in use show themselves.
+	step_shown 'go test -tags poison' run go test -tags poison -skip '^TestPublishedSuite$' -timeout 10m ./websocket ./websocket/event
 	# The code for machines without the assembly.
 	step_shown 'go test -tags purego' run go test -tags purego ./websocket/frame ./websocket/proto
 }
@@ -245,7 +249,7 @@ conformance() { step_shown 'conformance of our server and client' check_conforma
 
 check_conformance() {
 	local log=$tmp/conformance
-	if ! run go test -count=1 -v -run '^TestPublishedSuite$' ./websocket >"$log" 2>&1; then
+	if ! run go test -count=1 -v -run '^TestPublishedSuite$' ./websocket ./websocket/event >"$log" 2>&1; then
 		cat "$log"
 		return 1
 	fi
