@@ -17,7 +17,7 @@ import (
 func TestREADME(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	assert.NoError(t, err)
-	for _, name := range []string{"readme/server/main.go", "readme/client/main.go"} {
+	for _, name := range []string{"readme/server/main.go", "readme/event/main.go", "readme/client/main.go"} {
 		program, err := os.ReadFile(name)
 		assert.NoError(t, err)
 		block := "```go\n" + string(program) + "```\n"
@@ -26,17 +26,21 @@ func TestREADME(t *testing.T) {
 }
 
 func TestREADMEProgramsTalk(t *testing.T) {
-	addr := freeAddr(t)
-	port := addr[strings.LastIndex(addr, ":"):]
-	build(t, "readme/server", ":8080", port).start()
-	client := build(t, "readme/client", ":8080", port)
-	awaitServer(t, "ws://"+addr)
-	assert.Equal(t, client.start().line(), "hello")
+	for _, server := range []string{"readme/server", "readme/event"} {
+		t.Run(server, func(t *testing.T) {
+			addr := freeAddr(t)
+			port := addr[strings.LastIndex(addr, ":"):]
+			build(t, server, ":8080", port).start()
+			client := build(t, "readme/client", ":8080", port)
+			awaitServer(t, "ws://"+addr)
+			assert.Equal(t, client.start().line(), "hello")
+		})
+	}
 }
 
 // The README counts the lines below the imports.
 func TestREADMEProgramsAreShort(t *testing.T) {
-	for name, limit := range map[string]int{"readme/server/main.go": 15, "readme/client/main.go": 10} {
+	for name, limit := range map[string]int{"readme/server/main.go": 15, "readme/event/main.go": 7, "readme/client/main.go": 10} {
 		program, err := os.ReadFile(name)
 		assert.NoError(t, err)
 		_, body, found := strings.Cut(string(program), "\n)\n\n")
