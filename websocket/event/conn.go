@@ -31,6 +31,8 @@ type Conn struct {
 	busy    atomic.Bool   // a function of the handler is running
 	blocked atomic.Bool   // the network takes nothing at the moment; changed with mu held
 
+	full atomic.Bool // the handler has sent so much that the network must be asked
+
 	// writeTick is the tick at which a write that waits for the network began, 0 if
 	// there is none.
 	writeTick atomic.Uint32

@@ -15,6 +15,9 @@ func (c *Conn) wake() {
 // needsFlush tells whether what waits is nobody's task yet. If so the caller is to call
 // schedule. mu must be held.
 func (c *Conn) needsFlush() bool {
+	if c.busy.Load() && c.out != nil && c.out.size >= c.engine.settings.cork {
+		c.full.Store(true)
+	}
 	if c.cork != nil || c.writing || c.dirty || c.blocked.Load() {
 		return false
 	}
@@ -26,10 +29,28 @@ func (c *Conn) needsFlush() bool {
 func (c *Conn) flushDirty() {
 	c.mu.Lock()
 	c.dirty = false
-	if c.out != nil && c.cork == nil && !c.writing && !c.blocked.Load() {
+	if c.out != nil && (c.cork == nil || c.home.mayWait()) && !c.writing && !c.blocked.Load() {
 		c.flush()
 	}
 	c.mu.Unlock()
+}
+
+// drain writes what waits, because the handler has sent so much between two messages
+// that the network must be asked before the next. It waits for it if writing does.
+func (c *Conn) drain() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.full.Store(false)
+	for c.out != nil && c.broken == nil && !c.doomed && !c.blocked.Load() {
+		if !c.writing {
+			c.flush()
+			return
+		}
+		if !c.home.mayWait() {
+			return
+		}
+		c.awaitRelief()
+	}
 }
 
 // flush writes what waits until nothing does or the network takes no more. Nobody else

@@ -77,6 +77,9 @@ func (c *Conn) parseSome(b []byte, direct bool) (v verdict, panicked bool) {
 			c.finish(ev)
 			return over, false
 		}
+		if c.full.Load() {
+			c.drain()
+		}
 		// A client goes on: what it asked for is what it has to read, or a
 		// server that pauses too would wait for it as it waits for the server.
 		if c.blocked.Load() && c.engine.role == proto.Server {

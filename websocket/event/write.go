@@ -40,7 +40,14 @@ func (c *Conn) filled(err error) error {
 	if err != nil {
 		return c.refusal(err)
 	}
-	if len(c.cork.b) >= c.engine.settings.cork {
+	switch {
+	case len(c.cork.b) < c.engine.settings.cork:
+	case c.home.mayWait(): // and this may be a broadcast
+		c.box()
+		c.full.Store(true)
+		c.dirty = true
+		c.home.schedule(c)
+	default:
 		c.pour()
 	}
 	return nil
@@ -208,6 +215,12 @@ func (c *Conn) awaitRoom() {
 		c.flush() // or it would wait for a cork that is waiting for it
 		return
 	}
+	c.awaitRelief()
+}
+
+// awaitRelief waits until somebody says that there is room, or nothing to wait for. mu is
+// held, and released meanwhile.
+func (c *Conn) awaitRelief() {
 	o := c.out
 	if o.drained == nil {
 		o.drained = make(chan struct{})
