@@ -168,6 +168,14 @@ func (s *served) script(t testing.TB, header ...string) *wstest.Script {
 	return p
 }
 
+// scriptOn puts a script on c, which does the handshake.
+func scriptOn(t testing.TB, c net.Conn) *wstest.Script {
+	t.Helper()
+	p := wstest.NewScript(t, c, wstest.Client)
+	p.ClientHandshake("/", "Host: example.com")
+	return p
+}
+
 func noProxy(*http.Request) (*url.URL, error) { return nil, nil }
 
 // options returns options to dial s with.
