@@ -18,11 +18,17 @@ type flusher struct {
 	dirty   []*Conn // in the order in which they were added
 	spare   []*Conn // memory for the next list
 	running bool
+	work    func() // run, made once
 }
 
 // add has what waits on c written soon.
 func (f *flushers) add(c *Conn) {
-	f.once.Do(func() { f.all = make([]flusher, runtime.GOMAXPROCS(0)) })
+	f.once.Do(func() {
+		f.all = make([]flusher, runtime.GOMAXPROCS(0))
+		for i := range f.all {
+			f.all[i].work = f.all[i].run
+		}
+	})
 	f.all[int(c.shard)%len(f.all)].add(c)
 }
 
@@ -33,7 +39,7 @@ func (f *flusher) add(c *Conn) {
 	f.running = true
 	f.mu.Unlock()
 	if start {
-		go f.run()
+		go f.work()
 	}
 }
 
