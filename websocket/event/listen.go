@@ -27,7 +27,7 @@ func (s *Server) answer(h *handshake.Head, dst []byte, remote func() net.Addr) (
 	if err == nil && set.accept != nil {
 		var q Request
 		q.set(&h.Request, remote)
-		err = set.accept(&q)
+		err = s.ask(&q)
 		a.data = q.Data
 	}
 	if err == nil {
@@ -41,6 +41,17 @@ func (s *Server) answer(h *handshake.Head, dst []byte, remote func() net.Addr) (
 	}
 	a.subprotocol = accepted.Subprotocol
 	return out, a, nil
+}
+
+// ask calls Options.Accept, which may panic: then the client is told, as net/http would.
+func (s *Server) ask(q *Request) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			s.report(nil, value)
+			err = &handshake.Error{Status: http.StatusInternalServerError, Problem: "the server failed to look at the request"}
+		}
+	}()
+	return s.settings.accept(q)
 }
 
 // appendRefusal appends the answer to a request that is refused because of err. Whoever

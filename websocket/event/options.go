@@ -102,7 +102,8 @@ type Options struct {
 	Cork int
 
 	// Panicked is called when a function of the Handler panics. The connection
-	// is closed with 1011. Default: the panic goes to slog.Default.
+	// is closed with 1011. It is also called when Accept panics, with a nil c:
+	// the request is answered with 500. Default: the panic goes to slog.Default.
 	Panicked func(c *Conn, value any, stack []byte)
 }
 

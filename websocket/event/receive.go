@@ -189,11 +189,16 @@ func (c *Conn) recovered(panicked *bool) {
 
 // panicked reports a panic and begins the closing handshake.
 func (c *Conn) panicked(value any) {
+	c.engine.report(c, value)
+	_ = c.Close(websocket.StatusInternalError, "")
+}
+
+// report tells of a panic. It is called before the stack is unwound.
+func (e *engine) report(c *Conn, value any) {
 	stack := debug.Stack()
-	if f := c.engine.settings.panicked; f != nil {
+	if f := e.settings.panicked; f != nil {
 		f(c, value, stack)
 	} else {
 		slog.Error("websocket: panic in a handler", "value", value, "stack", string(stack))
 	}
-	_ = c.Close(websocket.StatusInternalError, "")
 }

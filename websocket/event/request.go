@@ -2,6 +2,7 @@ package event
 
 import (
 	"net"
+	"strings"
 
 	"github.com/duplexhq/duplex/websocket/handshake"
 )
@@ -9,7 +10,8 @@ import (
 // A Request is what a client asks for to open a connection, as [Options.Accept] sees it.
 // It is valid until Accept returns: strings that are to be kept must be cloned.
 type Request struct {
-	// Target is the path and query that the client asks for, as they came.
+	// Target is the path and query that the client asks for, as they came, without
+	// scheme and host if it was an absolute request target.
 	Target string
 
 	// Host is the Host header, or the host of an absolute request target.
@@ -28,5 +30,21 @@ type Request struct {
 
 // set takes the fields from r.
 func (q *Request) set(r *handshake.Request, remote func() net.Addr) {
-	*q = Request{Target: r.Target, Host: r.Host, Header: r.Header, RemoteAddr: remote}
+	*q = Request{Target: pathOf(r.Target), Host: r.Host, Header: r.Header, RemoteAddr: remote}
+}
+
+// pathOf returns the path and query of a request target (RFC 9112 §3.2).
+func pathOf(target string) string {
+	_, rest, absolute := strings.Cut(target, "://")
+	if strings.HasPrefix(target, "/") || !absolute {
+		return target
+	}
+	switch i := strings.IndexAny(rest, "/?"); {
+	case i < 0:
+		return "/"
+	case rest[i] == '?':
+		return "/" + rest[i:]
+	default:
+		return rest[i:]
+	}
 }
