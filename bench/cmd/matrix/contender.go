@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/duplexhq/duplex/bench/bun"
 	"github.com/duplexhq/duplex/bench/load"
@@ -82,13 +81,10 @@ func (c *contender) stop() {
 	c.worker, c.server = nil, nil
 }
 
-// restart begins anew after an error.
-func (c *contender) restart(ctx context.Context, processor int) {
+// open starts both with the connections of the setup, anew if there was an error.
+func (c *contender) open(ctx context.Context, processor int) {
 	c.stop()
 	if c.err = c.start(ctx, processor); c.err == nil {
 		c.err = c.connect()
-	}
-	if c.err != nil {
-		c.err = fmt.Errorf("start again: %w", c.err)
 	}
 }

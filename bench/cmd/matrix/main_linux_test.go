@@ -83,7 +83,7 @@ func TestContenderFails(t *testing.T) {
 	s := setup{conns: 3}
 	cs := []*contender{{library: l, setup: s}, {library: l, setup: s}}
 	for _, c := range cs {
-		c.restart(t.Context(), p.processor)
+		c.open(t.Context(), p.processor)
 		assert.NoError(t, c.err)
 		defer c.stop()
 	}

@@ -70,9 +70,7 @@ func (p *plan) contenders(ctx context.Context, s setup) (all []*contender) {
 		}
 		c := &contender{library: l, setup: s}
 		all = append(all, c)
-		if c.restart(ctx, p.processor); c.err != nil {
-			p.say("%s: %v", c.name, c.err)
-		}
+		c.open(ctx, p.processor)
 	}
 	return all
 }
@@ -102,7 +100,7 @@ func (p *plan) rounded(ctx context.Context, w *workload, cs []*contender) (all r
 	busy := make([]time.Duration, len(cs))
 	for _, c := range cs {
 		if c.err != nil {
-			c.restart(ctx, p.processor)
+			c.open(ctx, p.processor)
 		}
 		all = append(all, &result{Workload: w.name, Library: c.name, Version: c.version, Unit: microseconds})
 	}
