@@ -51,16 +51,23 @@ func (ls *loops) serve(s *Server, l net.Listener) (bool, error) {
 	if ls == nil {
 		return false, nil
 	}
-	all := ls.start()
-	if b, ok := l.(bound); ok {
-		l, all = b.Listener, []*loop{b.loop}
+	b, isBound := l.(bound)
+	if isBound {
+		l = b.Listener
 	}
 	source, ok := l.(syscall.Conn)
 	if _, isTCP := l.(*net.TCPListener); !isTCP {
 		_, isUnix := l.(*net.UnixListener)
 		ok = ok && isUnix
 	}
-	if !ok || len(all) == 0 {
+	if !ok {
+		return false, nil
+	}
+	all := ls.start()
+	if isBound {
+		all = []*loop{b.loop}
+	}
+	if len(all) == 0 {
 		return false, nil
 	}
 	fd, err := listenerFD(source)
