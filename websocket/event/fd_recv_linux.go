@@ -48,3 +48,6 @@ func readRest(fd int, b []byte) (n int, more bool, err error) {
 		}
 	}
 }
+
+// writeSocket writes to a descriptor that does not block, as much as there is room for.
+func writeSocket(fd int, b []byte) (int, error) { return sendFD(fd, b) }

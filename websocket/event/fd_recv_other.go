@@ -10,3 +10,6 @@ func readRest(fd int, b []byte) (n int, more bool, err error) {
 	n, err = readFD(fd, b)
 	return n, true, err
 }
+
+// writeSocket writes to a descriptor that does not block, as much as there is room for.
+func writeSocket(fd int, b []byte) (int, error) { return writeFD(fd, b) }

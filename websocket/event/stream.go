@@ -328,7 +328,7 @@ func (c *Conn) isWriting() bool {
 // write is a method of home.
 func (s *stream) write(c *Conn, b []byte) (int, error) {
 	if s.raw != nil {
-		return writeFD(s.fd, b)
+		return writeSocket(s.fd, b)
 	}
 	c.writeTick.Store(c.engine.now.Load())
 	n, err := s.conn.Write(b)

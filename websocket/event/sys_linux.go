@@ -40,11 +40,11 @@ func epollControl(ep, op, fd int, events uint32, gen int32) error {
 	return nil
 }
 
-// recvFD is readFD for the loops.
+// recvFD is readFD without the way through the file system.
 func recvFD(fd int, b []byte) (int, syscall.Errno) {
 	for {
-		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(fd),
-			uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd),
+			uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
 		if errno == 0 {
 			return int(n), 0
 		}
@@ -54,11 +54,12 @@ func recvFD(fd int, b []byte) (int, syscall.Errno) {
 	}
 }
 
-// sendFD is writeFD for the loops.
+// sendFD is writeFD without the way through the file system, and without a signal if the
+// peer has left.
 func sendFD(fd int, b []byte) (int, error) {
 	for {
-		n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, uintptr(fd),
-			uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd),
+			uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), syscall.MSG_NOSIGNAL, 0, 0)
 		switch errno {
 		case 0:
 			return int(n), nil
@@ -66,7 +67,7 @@ func sendFD(fd int, b []byte) (int, error) {
 		case syscall.EAGAIN:
 			return 0, nil
 		default:
-			return 0, os.NewSyscallError("write", errno)
+			return 0, os.NewSyscallError("send", errno)
 		}
 	}
 }
