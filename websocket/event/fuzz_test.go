@@ -3,6 +3,7 @@ package event_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http/httptest"
@@ -41,7 +42,7 @@ func answers(t testing.TB, network, addr string, wire []byte, size int) []byte {
 	t.Helper()
 	c, err := net.Dial(network, addr)
 	assert.NoError(t, err)
-	defer c.Close()
+	defer reset(c) // or all ports would wait for the end of their time
 	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -59,7 +60,11 @@ func answers(t testing.TB, network, addr string, wire []byte, size int) []byte {
 		}
 		_ = c.(interface{ CloseWrite() error }).CloseWrite()
 	})
-	b, _ := io.ReadAll(c) // its end may be a reset
+	b, err := io.ReadAll(c) // its end may be a reset
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		t.Fatalf("%s neither answers nor ends: %x, got %x", addr, wire, b)
+	}
 	if _, frames, ok := bytes.Cut(b, []byte("\r\n\r\n")); ok {
 		return frames
 	}

@@ -3,6 +3,7 @@ package event_test
 import (
 	"crypto/tls"
 	"net"
+	"runtime"
 
 	"github.com/duplexhq/duplex/websocket/wstest"
 )
@@ -22,4 +23,15 @@ func reset(c net.Conn) {
 	default:
 		_ = c.Close()
 	}
+}
+
+// liveBytes returns how many bytes are in use once what is not was collected, what is
+// kept for reuse included.
+func liveBytes() int {
+	var m runtime.MemStats
+	for range 3 { // pools take two rounds to forget
+		runtime.GC()
+	}
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }

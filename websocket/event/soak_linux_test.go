@@ -174,17 +174,6 @@ func soakClient(ctx context.Context, t *testing.T, srv *served, i int, n *soakCo
 	}
 }
 
-// liveBytes returns how many bytes are in use once what is not was collected, what is
-// kept for reuse included.
-func liveBytes() int {
-	var m runtime.MemStats
-	for range 3 { // pools take two rounds to forget
-		runtime.GC()
-	}
-	runtime.ReadMemStats(&m)
-	return int(m.HeapAlloc)
-}
-
 // openDescriptors returns how many descriptors this process has open.
 func openDescriptors(t testing.TB) int {
 	t.Helper()

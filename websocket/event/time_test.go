@@ -43,7 +43,7 @@ func inBubble(t *testing.T, f func(t *testing.T, serve func(h event.Handler, o e
 // much may be added to each time, and one tick more as the first is not a whole one.
 const slack = 2 * time.Second
 
-// between fails the test unless d is at least least and at most slack more.
+// between fails the test unless d is least or, at most, slack more.
 func between(t testing.TB, d, least time.Duration) {
 	t.Helper()
 	if d < least || d > least+slack {
