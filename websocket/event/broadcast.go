@@ -1,9 +1,6 @@
 package event
 
-import (
-	"github.com/duplexhq/duplex/websocket"
-	"github.com/duplexhq/duplex/websocket/proto"
-)
+import "github.com/duplexhq/duplex/websocket"
 
 // Broadcast sends m to connections, as Conn.SendPrepared does to each of them: nothing is
 // copied or allocated for a receiver, and what those who drive the connections write is
@@ -15,11 +12,9 @@ func Broadcast(conns []*Conn, m *websocket.Prepared) {
 	defer freeList(told)
 	var driver bulk
 	for _, c := range conns {
-		if c.engine.role == proto.Client {
-			_ = c.SendPrepared(m)
-			continue
-		}
-		tell, _ := c.queue(m)
+		c.mu.Lock()
+		tell, _ := c.queue(m, true)
+		c.mu.Unlock()
 		if !tell {
 			continue
 		}

@@ -167,11 +167,11 @@ func (c *Conn) Extensions() string {
 	return string(handshake.AppendExtension(nil, p.Extension()))
 }
 
-// LocalAddr returns the address of this end of the transport. It is nil once the
+// LocalAddr returns the address of this end of the transport. It may be nil once the
 // connection has ended.
 func (c *Conn) LocalAddr() net.Addr { return c.home.localAddr(c) }
 
-// RemoteAddr returns the address of the other end of the transport. It is nil once the
+// RemoteAddr returns the address of the other end of the transport. It may be nil once the
 // connection has ended.
 func (c *Conn) RemoteAddr() net.Addr { return c.home.remoteAddr(c) }
 

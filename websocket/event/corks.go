@@ -40,6 +40,7 @@ const (
 // looks at all corks while they are in use, and takes those back that are lent for long.
 // In the epoll driver that is the monitor's task.
 type corks struct {
+	quiet chan struct{} // closed when there is nothing to look after any more
 	awake atomic.Bool
 	mu    sync.Mutex
 	all   []weak.Pointer[cork] // the collector takes desks out of their pool
@@ -75,7 +76,11 @@ func (w *corks) run() {
 	ticker := time.NewTicker(stallTime)
 	defer ticker.Stop()
 	for idle := 0; ; {
-		<-ticker.C
+		select {
+		case <-ticker.C:
+		case <-w.quiet:
+			return
+		}
 		if w.look() {
 			idle = 0
 			continue

@@ -37,6 +37,7 @@ type engine struct {
 	ticking bool          // the clock runs
 	closed  bool          // Shutdown was called
 	empty   chan struct{} // closed when open is 0 after that
+	quiet   chan struct{} // closed when lives is 0 after that
 }
 
 // start makes e ready.
@@ -44,6 +45,8 @@ func (e *engine) start(h Handler, s settings, role proto.Role) {
 	e.handler, e.settings, e.role = h, s, role
 	e.period = s.period()
 	e.now.Store(1) // 0 means never
+	e.quiet = make(chan struct{})
+	e.corks.quiet = e.quiet
 	if s.driver != Goroutines {
 		e.loops = newLoops(e)
 	}
@@ -79,7 +82,26 @@ func (e *engine) release() {
 func (e *engine) leave() {
 	e.mu.Lock()
 	e.lives--
+	e.checkQuiet()
 	e.mu.Unlock()
+}
+
+// checkQuiet ends what runs in the background if nothing is left, nor will come. mu must be
+// held.
+func (e *engine) checkQuiet() {
+	if e.closed && e.lives == 0 {
+		close(e.quiet)
+		e.loops.wake()
+	}
+}
+
+func (e *engine) isQuiet() bool {
+	select {
+	case <-e.quiet:
+		return true
+	default:
+		return false
+	}
 }
 
 // adopt begins the life of a connection over t, to which data belongs.
@@ -137,6 +159,7 @@ func (e *engine) refuse() {
 	if e.open == 0 {
 		close(e.empty)
 	}
+	e.checkQuiet()
 }
 
 // firstLook returns the tick at which to look at a new connection first.

@@ -1,6 +1,9 @@
 package event
 
-import "github.com/duplexhq/duplex/websocket"
+import (
+	"github.com/duplexhq/duplex/websocket"
+	"github.com/duplexhq/duplex/websocket/proto"
+)
 
 // wake sees to it that what waits is written, if that is nobody's task yet. mu is held
 // and released.
@@ -86,6 +89,9 @@ func (c *Conn) flush() {
 		}
 	}
 	c.writing = false
+	if c.out == nil && c.phase == open && c.action != proto.Keep {
+		c.home.schedule(c) // it waits for that to end the connection
+	}
 }
 
 // writeSegments writes segments and returns how many bytes the network took.

@@ -50,6 +50,7 @@ type loop struct {
 	mu     sync.Mutex
 	inbox  []*Conn  // connections that need attention
 	spare  []*Conn  // memory for the next inbox
+	groups []*part  // parts of groups that have something to deliver
 	back   []*Conn  // connections whose handler took its time and has returned
 	calls  []func() // what else is to be done
 	ticked bool     // the clock ticked
@@ -84,6 +85,8 @@ type worker struct {
 	desk
 	events  []syscall.EpollEvent
 	head    handshake.Head
+	parts   []*part
+	round   round
 	turn    uint64
 	n       int  // how many events there are
 	deposed bool // another goroutine runs the loop now
@@ -332,6 +335,14 @@ func (l *loop) attendAll(list []*Conn) {
 	l.wake()
 }
 
+// attendGroup has the loop deliver what waits for a part of a group.
+func (l *loop) attendGroup(p *part) {
+	l.mu.Lock()
+	l.groups = append(l.groups, p)
+	l.mu.Unlock()
+	l.wake()
+}
+
 // do has the loop call f.
 func (l *loop) do(f func()) {
 	l.mu.Lock()
@@ -349,7 +360,14 @@ func (l *loop) work(w *worker) bool {
 	l.mu.Lock()
 	list, back, calls, ticked := l.inbox, l.back, l.calls, l.ticked
 	l.inbox, l.spare, l.back, l.calls, l.ticked = l.spare[:0], nil, nil, nil, false
+	w.parts = append(w.parts[:0], l.groups...)
+	clear(l.groups)
+	l.groups = l.groups[:0]
 	l.mu.Unlock()
+	for _, p := range w.parts {
+		w.round.deliver(p)
+	}
+	clear(w.parts)
 	for _, c := range back {
 		c.detached = false
 		c.mu.Lock()
@@ -438,17 +456,7 @@ func (c *Conn) isDoomed() bool {
 
 // ends tells that the loop is to end, as nothing is left.
 func (l *loop) ends() bool {
-	if !l.stopped.Load() {
-		return false
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.inbox) > 0 || len(l.back) > 0 || len(l.calls) > 0 || len(l.sockets) > 0 {
-		return false
-	}
-	l.list.mu.Lock()
-	defer l.list.mu.Unlock()
-	return len(l.list.list) == 0
+	return l.stopped.Load() && len(l.sockets) == 0 && l.loops.engine.isQuiet() && !l.pending.Load()
 }
 
 // close closes the descriptors of the loop.
@@ -463,12 +471,18 @@ func (l *loop) add(c *Conn, fd int) error {
 	if l.gen++; l.gen < 0 {
 		l.gen = 0
 	}
+	c.mu.Lock() // somebody may have found it already, and want to be told of room
 	c.fd, c.gen, c.interest = int32(fd), l.gen, syscall.EPOLLIN
+	if c.awaited {
+		c.interest |= syscall.EPOLLOUT
+	}
+	interest := c.interest
+	c.mu.Unlock()
 	for fd >= len(l.table) {
 		l.table = append(l.table, make([]*Conn, max(64, len(l.table)))...)
 	}
 	l.table[fd] = c
-	if err := epollControl(l.ep, syscall.EPOLL_CTL_ADD, fd, syscall.EPOLLIN, c.gen); err != nil {
+	if err := epollControl(l.ep, syscall.EPOLL_CTL_ADD, fd, interest, c.gen); err != nil {
 		l.table[fd] = nil
 		return err
 	}

@@ -24,3 +24,4 @@ func (*loops) listen(string) ([]net.Listener, error)          { return nil, nil 
 func (*loops) conns(into []*Conn) []*Conn                     { return into }
 func (*loops) tick()                                          {}
 func (*loops) stop()                                          {}
+func (*loops) wake()                                          {}

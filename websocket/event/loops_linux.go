@@ -134,6 +134,13 @@ func (ls *loops) stop() {
 	}
 }
 
+// wake has all loops look for work.
+func (ls *loops) wake() {
+	for _, l := range ls.started() {
+		l.wake()
+	}
+}
+
 // The methods of home.
 
 func (l *loop) write(c *Conn, b []byte) (int, error) { return sendFD(int(c.fd), b) }

@@ -118,7 +118,12 @@ func (e *engine) run() {
 	var scratch []*Conn
 	ticker := time.NewTicker(e.period)
 	defer ticker.Stop()
-	for range ticker.C {
+	for {
+		select {
+		case <-ticker.C:
+		case <-e.quiet:
+			return
+		}
 		now := e.now.Add(1)
 		scratch = e.streams.sweep(now, scratch)
 		e.loops.tick()

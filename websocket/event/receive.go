@@ -175,7 +175,7 @@ func (c *Conn) reply(ev proto.Event) {
 	c.mu.Lock()
 	b, _ := c.machine.Reply(c.tail(frame.MaxControlPayload+frame.MaxHeaderLen), ev)
 	c.setTail(b)
-	c.mu.Unlock()
+	c.wake() // the cork may have been taken back
 }
 
 // recovered begins the end of the connection if a function of the handler panicked. It is

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/duplexhq/duplex/websocket"
-	"github.com/duplexhq/duplex/websocket/frame"
 	"github.com/duplexhq/duplex/websocket/proto"
 )
 
@@ -27,8 +26,8 @@ import (
 // the end of the peer's direction. An abort that arrives with the last bytes is not among
 // it; the next write finds out, or the keepalive.
 //
-// On everything else, TLS above all, it waits with room for one frame header, and takes
-// a buffer when the header shows that more follows.
+// On everything else, TLS above all, it waits with room for a few small messages, and
+// reads large ones straight to where they are to stand.
 type stream struct {
 	c    Conn
 	conn net.Conn
@@ -36,8 +35,9 @@ type stream struct {
 	fd   int             // beneath raw
 	inq  bool            // reads tell whether there is more
 
-	early []byte // what came behind the request
-	eof   bool   // it has ended
+	idle  *[idleSize]byte // where a peer is awaited without raw
+	early []byte          // what came behind the request
+	eof   bool            // it has ended
 	last  verdict
 }
 
@@ -48,6 +48,7 @@ type desk struct {
 }
 
 const (
+	idleSize   = 512      // bytes read at a time from a transport that is no plain socket
 	deskSize   = 64 << 10 // bytes of the buffer of a desk
 	gatherSize = 64 << 10 // bytes of segments that are joined for one write
 )
@@ -108,8 +109,8 @@ func (s *stream) open() {
 	d.cork = c.tellOpen(d.cork)
 	if len(s.early) > 0 {
 		s.last, d.cork = c.receive(s.early, d.cork, false)
-		s.early = nil
 	}
+	s.early = nil // even empty it would keep the memory that the request was read to
 	d.cork = s.catchUp(d.cork)
 	s.c.engine.desks.Put(d)
 }
@@ -187,29 +188,22 @@ func (c *Conn) isBroken() bool {
 
 // readOnce reads from a transport that is no plain socket.
 func (s *stream) readOnce() {
-	var idle [frame.MaxHeaderLen]byte
-	into := idle[:]
+	if s.idle == nil {
+		s.idle = new([idleSize]byte)
+	}
+	into := s.idle[:]
 	room := s.c.room()
-	var d *desk
-	switch {
-	case room != nil:
+	if room != nil {
 		into = room
-	case !s.c.machine.AtBoundary():
-		d = s.c.engine.takeDesk()
-		into = d.buf
 	}
 	n, err := s.conn.Read(into)
 	if n <= 0 && err != nil {
 		s.fail(err)
 	}
 	if n > 0 {
-		if d == nil {
-			d = s.c.engine.takeDesk()
-		}
+		d := s.c.engine.takeDesk()
 		s.last, d.cork = s.c.receive(into[:n], d.cork, room != nil)
 		d.cork = s.catchUp(d.cork)
-	}
-	if d != nil {
 		s.c.engine.desks.Put(d)
 	}
 }

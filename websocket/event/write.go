@@ -59,21 +59,28 @@ func (c *Conn) sendSlowly(t websocket.MessageType, p []byte) error {
 	if len(p) > copyLimit && c.mayWriteAt(len(p)) {
 		return c.sendLarge(t, p)
 	}
-	if err := c.admit(len(p)); err != nil {
-		c.wake() // the policy may have begun to close
-		return err
+	tell, err := c.queueMessage(t, p, true)
+	c.mu.Unlock()
+	if tell {
+		c.home.schedule(c)
+	}
+	return err
+}
+
+// queueMessage is queue for a message that is copied.
+func (c *Conn) queueMessage(t websocket.MessageType, p []byte, mayWait bool) (tell bool, err error) {
+	if err := c.admit(len(p), mayWait); err != nil {
+		return c.needsFlush(), err // the policy may have begun to close
 	}
 	o := c.box()
 	b, err := c.machine.AppendMessage(o.begin(len(p)+frame.MaxHeaderLen), frame.Opcode(t), p)
 	if err != nil {
 		err = c.refusal(err)
 		c.discardEmpty()
-		c.mu.Unlock()
-		return err
+		return false, err
 	}
 	o.commit(b, c.machine.Retractable(b[len(o.own):]))
-	c.wake()
-	return nil
+	return c.needsFlush(), nil
 }
 
 // mayWriteAt tells that a message of n bytes may be written from where it is, by the
@@ -110,23 +117,24 @@ func (c *Conn) sendLarge(t websocket.MessageType, p []byte) error {
 // SendPrepared is Send for a prepared message. A server queues it by reference:
 // nothing is copied or allocated.
 func (c *Conn) SendPrepared(m *websocket.Prepared) error {
-	if c.engine.role == proto.Client {
-		return c.Send(m.Type(), m.Payload())
-	}
-	tell, err := c.queue(m)
+	c.mu.Lock()
+	tell, err := c.queue(m, true)
+	c.mu.Unlock()
 	if tell {
 		c.home.schedule(c)
 	}
 	return err
 }
 
-// queue queues m. If it says so the caller is to call schedule.
-func (c *Conn) queue(m *websocket.Prepared) (tell bool, err error) {
+// queue queues m. If it says so the caller is to call schedule. It waits for room only if
+// it may. mu is held, and may be released meanwhile.
+func (c *Conn) queue(m *websocket.Prepared, mayWait bool) (tell bool, err error) {
 	p := m.Payload()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.phase != open {
+	switch {
+	case c.phase != open:
 		return false, c.closedError()
+	case c.engine.role == proto.Client: // each frame has a mask of its own
+		return c.queueMessage(m.Type(), p, mayWait)
 	}
 	wire := m.Frame(c.machine.DeflateBits(len(p)))
 	if len(wire) <= copyLimit && c.corks() {
@@ -134,7 +142,7 @@ func (c *Conn) queue(m *websocket.Prepared) (tell bool, err error) {
 		c.cork.b = b
 		return false, c.filled(err)
 	}
-	if err := c.admit(len(wire)); err != nil {
+	if err := c.admit(len(wire), mayWait); err != nil {
 		return c.needsFlush(), err // the policy may have begun to close
 	}
 	var one [1]byte // the machine takes note; what is sent is the shared frame
@@ -166,9 +174,9 @@ func (c *Conn) Ping(p []byte) error {
 	return nil
 }
 
-// admit tells whether n more bytes may wait, and does what the policy says if not. mu
-// is held; it may be released meanwhile.
-func (c *Conn) admit(n int) error {
+// admit tells whether n more bytes may wait, and does what the policy says if not; for who
+// may not wait, QueueBlock is QueueClose. mu is held; it may be released meanwhile.
+func (c *Conn) admit(n int, mayWait bool) error {
 	for {
 		o, limit := c.out, c.engine.settings.maxQueue
 		switch {
@@ -180,14 +188,14 @@ func (c *Conn) admit(n int) error {
 			c.tryNetwork()
 			continue
 		}
-		switch c.engine.settings.queuePolicy {
-		case QueueDropNewest:
+		switch policy := c.engine.settings.queuePolicy; {
+		case policy == QueueDropNewest:
 			return websocket.ErrQueueFull
-		case QueueDropOldest:
+		case policy == QueueDropOldest:
 			if o.drop(n, limit); o.size > 0 && o.size+n > limit {
 				return websocket.ErrQueueFull
 			}
-		case QueueBlock:
+		case policy == QueueBlock && mayWait:
 			c.awaitRoom()
 		default:
 			_ = c.startClosing(websocket.StatusTryAgainLater, "queue is full") // unless it is closing already
