@@ -102,9 +102,13 @@ func TestGroup(t *testing.T) {
 	})
 }
 
-// TestGroupBurst broadcasts a burst from a handler: it reaches each member in one write.
+// TestGroupBurst broadcasts a burst from a handler: it reaches each member of the handler's
+// loop in one write. Other loops, and the portable driver, may come to it while it lasts.
 func TestGroupBurst(t *testing.T) {
 	for _, w := range plain() {
+		if w.driver != event.Epoll {
+			continue
+		}
 		t.Run(w.name, func(t *testing.T) {
 			const burst, size = 32, 64
 			m := prepared(t, 1, size)
@@ -113,7 +117,7 @@ func TestGroupBurst(t *testing.T) {
 				for range burst {
 					g.Group.Broadcast(m)
 				}
-			}}, event.Options{})
+			}}, event.Options{Loops: 1})
 			var peers []net.Conn
 			for range 2 {
 				peers = append(peers, g.connect(t))
