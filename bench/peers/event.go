@@ -65,14 +65,14 @@ var ended = func() context.Context {
 // several large messages before it reads is no slow client here.
 const maxQueue = 64 << 20
 
-// eventHandler returns what connections do: those whose Data is true are in a room.
+// eventHandler returns what connections do: those whose Data is true are in a group.
 func eventHandler() event.Handler {
-	fan := new(room[*event.Conn])
+	fan := new(event.Group)
 	fans := func(c *event.Conn) bool { return c.Data() == true }
 	return event.Handler{
 		OnOpen: func(c *event.Conn) {
 			if fans(c) {
-				fan.join(c)
+				fan.Add(c)
 			}
 		},
 		OnMessage: func(c *event.Conn, t websocket.MessageType, p []byte) {
@@ -81,12 +81,12 @@ func eventHandler() event.Handler {
 				return
 			}
 			if m, err := websocket.Prepare(t, p); err == nil {
-				fan.each(func(c *event.Conn) { _ = c.SendPrepared(m) })
+				fan.Broadcast(m)
 			}
 		},
 		OnClose: func(c *event.Conn, _ error) {
 			if fans(c) {
-				fan.leave(c)
+				fan.Remove(c)
 			}
 		},
 	}
