@@ -23,27 +23,6 @@ func readFD(fd int, b []byte) (int, error) {
 	}
 }
 
-// writeFD writes to a descriptor that does not block, as much as there is room for.
-func writeFD(fd int, b []byte) (total int, err error) {
-	for len(b) > 0 {
-		n, err := syscall.Write(fd, b)
-		switch {
-		case n > 0:
-			total += n
-			if n < len(b) {
-				return total, nil // there is no room for more
-			}
-			b = b[n:]
-		case err == syscall.EINTR:
-		case err == syscall.EAGAIN:
-			return total, nil
-		default:
-			return total, os.NewSyscallError("write", err)
-		}
-	}
-	return total, nil
-}
-
 // rawConn returns the descriptor beneath conn if using it is the same as using conn: so
 // it is for plain TCP and Unix sockets, and nil for everything else.
 func rawConn(conn net.Conn) syscall.RawConn {

@@ -80,7 +80,7 @@ func (c *Conn) flush() {
 			o.free()
 			continue
 		}
-		if o.size <= c.engine.settings.maxQueue/2 {
+		if o.held() <= c.engine.settings.maxQueue/2 {
 			o.relieve()
 		}
 		if n < all {

@@ -132,8 +132,8 @@ func (g *Group) Broadcast(m *websocket.Prepared) {
 
 // send sends m to members that have a goroutine each.
 func (p *part) send(m *websocket.Prepared) {
-	for i := len(p.seats) - 1; i >= 0; i-- { // backwards, as some may leave
-		c := p.seats[i].c
+	for _, s := range slices.Backward(p.seats) { // as some may leave
+		c := s.c
 		c.mu.Lock()
 		over := c.phase >= ended
 		tell, _ := c.queue(m, false) // its OnClose tells of what is refused

@@ -92,8 +92,9 @@ type Options struct {
 	HandshakeTimeout time.Duration
 
 	// MaxQueue is how many bytes may wait for the network on one connection, and
-	// QueuePolicy what happens to a message beyond. One message may wait however
-	// large it is. Default 1 MiB, and QueueClose.
+	// QueuePolicy what happens to a message beyond. Each message counts 32 bytes
+	// more than its frame. One message may wait however large it is. Default
+	// 1 MiB, and QueueClose.
 	MaxQueue    int
 	QueuePolicy QueuePolicy
 

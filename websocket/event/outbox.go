@@ -30,6 +30,10 @@ type segment struct {
 	lent bool
 }
 
+// segmentSize is the size in bytes of a segment, without b: what a message of any size holds
+// while it waits.
+const segmentSize = 32
+
 const (
 	ownSize  = 4 << 10  // bytes of a fresh outbox for frames that are copied
 	ownLimit = 64 << 10 // of one that is kept for reuse
@@ -105,17 +109,21 @@ func (o *outbox) keep() {
 	}
 }
 
+// held returns how many bytes of memory what waits holds.
+func (o *outbox) held() int { return o.size + len(o.segs)*segmentSize }
+
 // drop drops messages, the oldest first, until there is room for n bytes below
 // limit, or none is left that may be dropped.
 func (o *outbox) drop(n, limit int) {
-	kept := o.segs[:o.flying]
+	kept, held := o.segs[:o.flying], o.held()
 	for i, s := range o.segs[o.flying:] {
-		if o.size+n <= limit {
+		if held+n <= limit {
 			kept = append(kept, o.segs[o.flying+i:]...)
 			break
 		}
 		if s.whole {
 			o.size -= len(s.b)
+			held -= len(s.b) + segmentSize
 		} else {
 			kept = append(kept, s)
 		}

@@ -182,7 +182,7 @@ func (c *Conn) admit(n int, mayWait bool) error {
 		switch {
 		case c.phase != open || c.broken != nil || c.machine.State() != proto.Open:
 			return c.closedError()
-		case o == nil || o.size == 0 || o.size+n <= limit:
+		case o == nil || o.size == 0 || o.held()+n <= limit:
 			return nil
 		case !c.blocked.Load() && !c.home.mayWait():
 			c.tryNetwork()
@@ -192,7 +192,7 @@ func (c *Conn) admit(n int, mayWait bool) error {
 		case policy == QueueDropNewest:
 			return websocket.ErrQueueFull
 		case policy == QueueDropOldest:
-			if o.drop(n, limit); o.size > 0 && o.size+n > limit {
+			if o.drop(n, limit); o.size > 0 && o.held()+n > limit {
 				return websocket.ErrQueueFull
 			}
 		case policy == QueueBlock && mayWait:
