@@ -27,7 +27,8 @@
 //   - What others send to it meanwhile leaves in that write too, and what waits for
 //     the network leaves in as few writes as there are buffers' worth.
 //   - A [websocket.Prepared] message is queued by reference: nothing is copied or
-//     allocated for a receiver, and several of them leave in one write.
+//     allocated for a receiver, and several of them leave in one write. For the
+//     members of a [Group] they are joined only once.
 //
 // # What is called, and when
 //
