@@ -31,8 +31,9 @@ func serveFasthttp(ctx context.Context, l net.Listener, o Options) error {
 	}
 	var fan room[*websocket.Conn]
 	s := &fasthttp.Server{
-		ReadTimeout: headerTimeout,
-		Logger:      log.New(io.Discard, "", 0),
+		MaxIdleWorkerDuration: time.Second, // its goroutine for that outlives the server by so much
+		ReadTimeout:           headerTimeout,
+		Logger:                log.New(io.Discard, "", 0),
 		Handler: func(r *fasthttp.RequestCtx) {
 			fans := string(r.Path()) == fanPath
 			// An error is answered by Upgrade.
