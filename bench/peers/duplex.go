@@ -44,13 +44,21 @@ func serveDuplexConn(ctx context.Context, l net.Listener, o Options) error {
 	return serveHTTP(ctx, l, mux.ServeHTTP)
 }
 
+// postLimit is the size in bytes from which a message is written at once, without a copy.
+const postLimit = 16 << 10
+
 func echoDuplexConn(ctx context.Context, c *websocket.Conn) error {
 	for {
 		kind, p, err := c.Next(ctx)
 		if err != nil {
 			return err
 		}
-		if err := c.Write(ctx, kind, p); err != nil {
+		if len(p) <= postLimit { // answers to what came together leave together
+			err = c.Post(kind, p)
+		} else {
+			err = c.Write(ctx, kind, p)
+		}
+		if err != nil {
 			return err
 		}
 	}
