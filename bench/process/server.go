@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"runtime/pprof"
 	"strings"
 	"syscall"
 
@@ -26,6 +27,7 @@ type config struct {
 	options peers.Options
 	tls     bool
 	control bool
+	profile string // file
 }
 
 // flags returns the flags that fill c, for both sides of Start.
@@ -47,6 +49,7 @@ func (c *config) flags() *flag.FlagSet {
 		return nil
 	})
 	f.BoolVar(&c.tls, "tls", false, "speak TLS, with a certificate made for this run")
+	f.StringVar(&c.profile, "cpuprofile", "", "file for a profile of the processor's time, for go tool pprof")
 	f.BoolVar(&c.control, "control", false, "read commands from standard input and end with it: usage, free")
 	return f
 }
@@ -104,7 +107,31 @@ func (c *config) serve(stdin io.Reader, stdout, stderr io.Writer) error {
 			obey(stdin, stdout)
 		}()
 	}
+	stopProfile, err := startProfile(c.profile)
+	if err != nil {
+		return err
+	}
+	defer stopProfile()
 	return peer.Serve(ctx, l, c.options)
+}
+
+// startProfile writes a profile to a file, if it is named, until stop is called.
+func startProfile(file string) (stop func(), err error) {
+	if file == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close()
+	}, nil
 }
 
 // serveBun runs Bun beside this process until that is interrupted.
