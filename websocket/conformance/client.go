@@ -34,7 +34,7 @@ func CheckClients(ctx context.Context, l net.Listener, o *Options) (*Report, err
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	h := newHost(ctx, cancel, l, o, tests)
-	go h.serve()
+	h.wg.Go(h.serve) // counted, so that end waits for what it still begins
 	select {
 	case <-h.allDone:
 		h.linger()
