@@ -28,7 +28,8 @@ Parts, in the order in which they run:
              tests of the assembly for arm64
   modules    go mod verify and tidy; the library builds without the workspace
   test       go test -race -shuffle=on, in each module; what is assembly without
-             it too, with the tag purego; what lends slices with the tag poison
+             it too, with the tag purego; what lends slices without it, with the
+             tag poison
   conformance  the whole conformance suite against our server and client, without
              the race detector, which lets the tests leave out what takes long
   fuzz       each fuzz target for FUZZTIME (3s), found by its name
@@ -234,13 +235,12 @@ tests() {
 	done
 	# Tests that count allocations are left out under the race detector, which
 	# allocates by itself. They run here, without it. TestPublishedSuite has a part
-	# of its own.
+	# of its own. With the tag poison slices that were lent and are still in use show
+	# themselves.
 	plain=$(sources '*_test.go' | xargs grep -lE '^//go:build .*!race' | sed 's|/[^/]*$||' | sort -u)
 	for dir in $plain; do
-		step_shown "go test without -race, $(title "$dir")" in_folder "$dir" go test -shuffle=on -skip '^TestPublishedSuite$' -timeout 10m .
+		step_shown "go test without -race, $(title "$dir")" in_folder "$dir" go test -tags poison -shuffle=on -skip '^TestPublishedSuite$' -timeout 10m .
 	done
-	# Slices that were lent and are still in use show themselves.
-	step_shown 'go test -tags poison' run go test -tags poison -skip '^TestPublishedSuite$' -timeout 10m ./websocket ./websocket/event
 	# The code for machines without the assembly.
 	step_shown 'go test -tags purego' run go test -tags purego ./websocket/frame ./websocket/proto
 }

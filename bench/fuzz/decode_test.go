@@ -135,6 +135,11 @@ func compare(name string, our, other decoding) error {
 	if !slices.Equal(our.heard[:n], other.heard[:n]) {
 		return errors.New("both accept, but heard something else")
 	}
+	if len(our.heard) == n && badText(our.failed) && badText(other.failed) {
+		// We find it at the byte that breaks it. Others inflate ahead of what they
+		// look at, and hear control frames that stand behind.
+		return nil
+	}
 	weGoOn := len(our.heard) > n || our.failed == ""
 	itGoesOn := len(other.heard) > n || other.failed == ""
 	switch {
@@ -146,6 +151,11 @@ func compare(name string, our, other decoding) error {
 		return errors.New("one heard more than the other")
 	}
 	return nil
+}
+
+// badText tells that a decoding failed because of text that is not UTF-8.
+func badText(failed string) bool {
+	return strings.Contains(failed, "not valid UTF-8") || strings.Contains(failed, "invalid utf8")
 }
 
 // FuzzDecoders gives the frames of a client to our machine and to others.
