@@ -108,6 +108,9 @@ func FuzzParseLikeNetHTTP(f *testing.F) {
 			assert.True(t, err != nil, "a user in the target")
 			return
 		}
+		if strings.Contains(h.Request.Host, "%") { // which net/http decodes in a target; no name that resolves has one
+			return
+		}
 		assertSameRequest(t, &h.Request, fromHTTP(req))
 		other, otherErr := Check(fromHTTP(req), nil)
 		assert.Equal(t, errorText(otherErr), errorText(err))
