@@ -72,8 +72,7 @@ const (
 
 // home is who drives a connection.
 type home interface {
-	// write writes b, or as much of it as the network takes. nonblocking tells
-	// whether it returns instead of waiting.
+	// write writes b, or as much of it as the network takes.
 	write(c *Conn, b []byte) (n int, err error)
 
 	// writeAll writes segments, or as much of them as the network takes.
@@ -82,7 +81,7 @@ type home interface {
 	// mayWait tells that write waits until the network has taken everything.
 	mayWait() bool
 
-	// schedule sees to it that Conn.flushDirty or Conn.drop is called soon.
+	// schedule sees to it that Conn.flushDirty is called soon.
 	schedule(c *Conn)
 
 	// await sees to it that Conn.writable is called when the network takes

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/textproto"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -108,11 +109,12 @@ func FuzzParseLikeNetHTTP(f *testing.F) {
 			assert.True(t, err != nil, "a user in the target")
 			return
 		}
-		if strings.Contains(h.Request.Host, "%") { // which net/http decodes in a target; no name that resolves has one
-			return
+		theirs := fromHTTP(req)
+		if decoded, err := url.PathUnescape(h.Request.Host); err == nil && decoded == theirs.Host {
+			theirs.Host = h.Request.Host // net/http decodes the host of a target
 		}
-		assertSameRequest(t, &h.Request, fromHTTP(req))
-		other, otherErr := Check(fromHTTP(req), nil)
+		assertSameRequest(t, &h.Request, theirs)
+		other, otherErr := Check(theirs, nil)
 		assert.Equal(t, errorText(otherErr), errorText(err))
 		assert.Equal(t, other, a)
 		if err == nil {
