@@ -1,0 +1,118 @@
+package sse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/duplexhq/duplex/hub"
+)
+
+// After how many milliseconds a browser whose stream has ended connects again: at
+// random, other for each stream, so that those of a server that restarted do not come
+// all at once.
+const (
+	minRetry = 500
+	maxRetry = 5000
+)
+
+// A stream is one answer that does not end by itself.
+type stream struct {
+	options  *Options
+	reader   *hub.Reader
+	sub      *hub.Subscription
+	to       http.ResponseWriter
+	control  *http.ResponseController
+	envelope bool
+
+	at hub.Cursor // what the client has as Last-Event-ID, once it has read everything
+}
+
+// run writes until the client is gone, ctx is done or the subscription ends.
+func (s *stream) run(ctx context.Context) {
+	// The server's limits are for requests that end.
+	_ = s.control.SetReadDeadline(time.Time{})
+	err := s.write(fmt.Appendf(nil, "retry: %d\n\n", minRetry+rand.IntN(maxRetry-minRetry)))
+	for err == nil {
+		err = s.step(ctx)
+	}
+}
+
+// step waits for what comes next and writes it.
+func (s *stream) step(ctx context.Context) error {
+	wait, cancel := context.WithTimeout(ctx, s.options.Keepalive)
+	items, err := s.reader.Next(wait)
+	cancel()
+	switch {
+	case err == nil:
+		return s.send(items)
+	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+		return s.write(appendKeepalive(nil, s.at))
+	default:
+		return err
+	}
+}
+
+// send writes what has come, in one piece.
+func (s *stream) send(items []hub.Item) error {
+	var p []byte
+	var ended error
+	for _, item := range items {
+		switch {
+		case item.Message != nil:
+			p = s.appendMessage(p, item.Message)
+		case item.Notice != nil:
+			p = s.appendNotice(p, item.Notice)
+			if item.Notice.Kind == hub.Ended {
+				ended = errEnded
+			}
+		}
+	}
+	return errors.Join(s.write(p), ended)
+}
+
+// errEnded ends a stream whose subscription the hub has given up. The client is not
+// told why: it comes back by itself, with the cursor of what it has.
+var errEnded = errors.New("the subscription has ended")
+
+func (s *stream) appendMessage(p []byte, m *hub.Message) []byte {
+	s.at = m.At
+	if s.envelope {
+		return appendEnvelope(p, m)
+	}
+	return append(p, encoded(m)...)
+}
+
+// appendNotice appends what a client has to know. A client that has received nothing
+// yet is told its position, so that it goes on from there if it has to come back.
+func (s *stream) appendNotice(p []byte, n *hub.Notice) []byte {
+	switch n.Kind {
+	case hub.Attached, hub.Gap:
+		s.at = n.At
+		if n.Gap || n.Kind == hub.Gap {
+			return appendGap(p, n.At)
+		}
+		return appendID(p, n.At)
+	case hub.Live:
+		if s.at != n.At { // the latest of each key have older positions
+			s.at = n.At
+			return appendID(p, n.At)
+		}
+	}
+	return p
+}
+
+// write sends p to the client and gives it up if that takes too long.
+func (s *stream) write(p []byte) error {
+	if len(p) == 0 {
+		return nil
+	}
+	_ = s.control.SetWriteDeadline(time.Now().Add(s.options.WriteTimeout))
+	if _, err := s.to.Write(p); err != nil {
+		return err
+	}
+	return s.control.Flush()
+}
