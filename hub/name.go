@@ -2,6 +2,7 @@ package hub
 
 import (
 	"fmt"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -9,16 +10,22 @@ import (
 // MaxTopicLen is the length of the longest name of a topic, in bytes of UTF-8.
 const MaxTopicLen = 255
 
-// A TopicError says why a string is not the name of a topic. Its text stays
-// below 123 bytes, so that it fits into the reason of a close frame
+// A TopicError says why a string is not the name of a topic, or not a filter. Its
+// text stays below 123 bytes, so that it fits into the reason of a close frame
 // (RFC 6455 §5.5) as it is; the name itself is left out for that reason.
 type TopicError struct {
+	Filter  bool   // it was to be a filter
 	Offset  int    // the byte of the name where the problem is
 	Problem string // what is wrong there and what to write instead
 }
 
-// Error returns the sentence for people: "hub: topic name: …".
-func (e *TopicError) Error() string { return "hub: topic name: " + e.Problem }
+// Error returns the sentence for people: "hub: topic name: …" or "hub: filter: …".
+func (e *TopicError) Error() string {
+	if e.Filter {
+		return "hub: filter: " + e.Problem
+	}
+	return "hub: topic name: " + e.Problem
+}
 
 // CheckTopic tells whether name is the name of a topic: one or more tokens
 // with a dot between them, each made of letters and digits of any script and
@@ -29,12 +36,44 @@ func (e *TopicError) Error() string { return "hub: topic name: " + e.Problem }
 //
 // The error is a [*TopicError]. There is no error for a good name, and
 // checking one allocates nothing.
-func CheckTopic(name string) error {
+func CheckTopic(name string) error { return check(name, false) }
+
+// CheckFilter tells whether filter is the name of a topic, see [CheckTopic], or one
+// with wildcards: a token may be "*", which stands for any one token, and the last
+// token may be ">", which stands for one or more. The error is a [*TopicError].
+func CheckFilter(filter string) error { return check(filter, true) }
+
+// IsFilter tells whether filter, a good one, has wildcards.
+func IsFilter(filter string) bool {
+	return strings.IndexByte(filter, '*') >= 0 || strings.IndexByte(filter, '>') >= 0
+}
+
+// Match tells whether filter, a good one, is about a topic. Given a filter instead of
+// the topic it tells whether it is about all topics that the other one matches. It
+// allocates nothing.
+func Match(filter, topic string) bool {
+	for filter != ">" {
+		want, filterRest, filterMore := strings.Cut(filter, ".")
+		token, topicRest, topicMore := strings.Cut(topic, ".")
+		if want != token && (want != "*" || token == ">") {
+			return false
+		}
+		if !filterMore || !topicMore {
+			return filterMore == topicMore
+		}
+		filter, topic = filterRest, topicRest
+	}
+	return true
+}
+
+// check is CheckTopic, or CheckFilter where wildcards are allowed.
+func check(name string, wild bool) error {
 	if name == "" {
-		return &TopicError{Problem: "it is empty"}
+		return &TopicError{Filter: wild, Problem: "it is empty"}
 	}
 	if len(name) > MaxTopicLen {
 		return &TopicError{
+			Filter:  wild,
 			Offset:  MaxTopicLen,
 			Problem: fmt.Sprintf("it has %d bytes, at most %d are allowed", len(name), MaxTopicLen),
 		}
@@ -44,21 +83,37 @@ func CheckTopic(name string) error {
 		switch {
 		case r == '.':
 			if start {
-				return emptyToken(i)
+				return emptyToken(wild, i)
 			}
 			start = true
 			continue
 		case isPlain(r), r >= utf8.RuneSelf && isLetter(r):
 		case !start && unicode.IsMark(r):
+		case wild && (r == '*' || r == '>'):
+			if problem := wildcardProblem(name, i); problem != "" {
+				return &TopicError{Filter: true, Offset: i, Problem: problem}
+			}
 		default:
-			return badCharacter(name, i, r)
+			return badCharacter(wild, name, i, r)
 		}
 		start = false
 	}
 	if start {
-		return emptyToken(len(name))
+		return emptyToken(wild, len(name))
 	}
 	return nil
+}
+
+// wildcardProblem says what is wrong with the wildcard at a byte, "" if nothing is.
+func wildcardProblem(name string, at int) string {
+	last := at == len(name)-1
+	switch {
+	case at > 0 && name[at-1] != '.', !last && name[at+1] != '.':
+		return fmt.Sprintf("'%c' at byte %d is only a part of a token; a wildcard is a token of its own", name[at], at)
+	case name[at] == '>' && !last:
+		return fmt.Sprintf("'>' at byte %d is not the last token; write * for one token in the middle", at)
+	}
+	return ""
 }
 
 // isPlain tells whether r is one of the ASCII characters of a token.
@@ -73,21 +128,24 @@ func isLetter(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsDigit(r)
 }
 
-func emptyToken(at int) error {
+func emptyToken(wild bool, at int) error {
 	return &TopicError{
+		Filter:  wild,
 		Offset:  at,
 		Problem: fmt.Sprintf("the token at byte %d is empty; write single dots, and only between tokens", at),
 	}
 }
 
-func badCharacter(name string, at int, r rune) error {
-	if r == utf8.RuneError {
-		if _, size := utf8.DecodeRuneInString(name[at:]); size == 1 {
-			return &TopicError{Offset: at, Problem: fmt.Sprintf("byte %d is not UTF-8", at)}
-		}
+func badCharacter(wild bool, name string, at int, r rune) error {
+	e := &TopicError{Filter: wild, Offset: at}
+	_, size := utf8.DecodeRuneInString(name[at:])
+	switch {
+	case r == utf8.RuneError && size == 1:
+		e.Problem = fmt.Sprintf("byte %d is not UTF-8", at)
+	case wild:
+		e.Problem = fmt.Sprintf("%+q at byte %d is not allowed; use letters, digits, - _ ~, dots, * and >", r, at)
+	default:
+		e.Problem = fmt.Sprintf("%+q at byte %d is not allowed; use letters, digits, - _ ~ and dots", r, at)
 	}
-	return &TopicError{
-		Offset:  at,
-		Problem: fmt.Sprintf("%+q at byte %d is not allowed; use letters, digits, - _ ~ and dots", r, at),
-	}
+	return e
 }
