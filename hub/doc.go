@@ -1,20 +1,21 @@
-// Package hub is the small in-memory hub: topics, who listens to them, and
-// delivery in order.
+// Package hub is the topics of a realtime server: bounded logs, subscriptions that are
+// positions in them, and who is there. It knows no wire: whatever can take a message is a
+// [Sink].
 //
-// Its nouns are four. A topic is a name with listeners; it exists while it has
-// at least one. A [Message] is published to a topic once and shared by all who
-// receive it. A [Sink] is whatever wants messages: a WebSocket, a stream, a
-// test. The [Hub] brings them together and knows nothing of connections or of
-// how a message looks on a wire.
+//	h, err := hub.New(nil)
+//	sub, err := h.Subscribe("orders.42", sink, &hub.SubscribeOptions{After: cursor})
+//	receipt, err := h.Publish(ctx, &hub.Message{Topic: "orders.42", Payload: p})
 //
-//	h := hub.New()
-//	leave, err := h.Subscribe("room.1", sink)
-//	…
-//	err = h.Publish(&hub.Message{Topic: "room.1", Payload: []byte("hello")})
+// A message that is published gets a place in the log of its topic, and a [Cursor] that
+// names it. A subscription begins behind a cursor and gets everything behind it in order;
+// what is lost is told as a gap before the next message, always. A subscriber that is too
+// slow for the moment is held, which costs nothing: it goes on in the log when it can.
+//
+// An [Engine] puts messages in order and keeps them. That of a single node, [NewLocal],
+// keeps them in memory, or in a [Store].
 //
 // # Caveats
 //
-// Nothing is kept: a message published while nobody listens is gone, and a
-// sink that comes later does not see what came earlier. Delivery is as fast as
-// the slowest call of Deliver, which is why a [Sink] must not block.
+// Without a store everything ends with the process; clients that come back are told of a gap.
+// A message may be delivered again after a reconnect: that is at least once.
 package hub

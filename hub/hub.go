@@ -1,162 +1,297 @@
 package hub
 
 import (
-	"errors"
+	"cmp"
+	"context"
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
 )
 
-// A Message is one message of a topic. Its fields, and the bytes of Payload,
-// must not be changed once it was given to [Hub.Publish]: every receiver holds
-// the same Message, for as long as it likes.
-type Message struct {
-	Topic   string // where it is published, see [CheckTopic]
-	Binary  bool   // Payload is bytes; otherwise it is UTF-8 text
-	Payload []byte // the message itself, which the hub never looks at
+// Defaults of Options.
+const (
+	DefaultSessionTTL = 10 * time.Minute
+	DefaultMaxMemory  = 256 << 20 // bytes
+)
+
+// Options say how a hub behaves. The zero value, like nil, means the defaults.
+type Options struct {
+	// Engine puts messages in order and keeps them. The hub closes it. Default:
+	// NewLocal(nil).
+	Engine Engine
+
+	// Rules give topics their settings: the first whose filter matches counts, and
+	// Default if none does.
+	Rules   []Rule
+	Default Settings
+
+	// SessionTTL is how long a session outlives its last connection. Default 10
+	// minutes.
+	SessionTTL time.Duration
+
+	// MaxMemory is about how many bytes the logs in memory may have together, with
+	// what they take beside their messages. Beyond, logs are shortened, first of
+	// topics without subscribers; without a store that is a gap for who comes back.
+	// Default 256 MiB.
+	MaxMemory int64
 }
 
-// A Sink receives the messages of the topics it is subscribed to.
-//
-// Deliver is called from the goroutine of whoever publishes. The calls for one
-// topic never overlap and come in the order in which the topic took the
-// messages, the same for each sink; calls for different topics may overlap.
-// Deliver must not block, because the topic waits for it, and it must not
-// publish to, subscribe to or leave the same topic before it returns, because
-// it would wait for itself. A Sink that wants to leave does so from another
-// goroutine.
-type Sink interface {
-	Deliver(m *Message)
-}
-
-// ErrNilSink is what [Hub.Subscribe] answers when there is nobody to deliver to.
-var ErrNilSink = errors.New("hub: the sink is nil; give a value whose Deliver takes the messages")
-
-// shardCount spreads the topics over that many locks. A lock is held for one
-// look-up in a map, so it needs to be no more than a few times the number of
-// processors; it is a power of two so that the hash is cut by a mask.
+// shardCount spreads the topics over that many locks. A lock is held for one look-up in a
+// map, so it needs to be no more than a few times the number of processors; it is a power
+// of two so that the hash is cut by a mask.
 const shardCount = 64
 
-// A Hub holds the topics of one process. All its methods may be called by any
-// number of goroutines. Make one with [New].
+// A Hub is the topics of one node: who listens, and what they have missed. All its methods
+// may be called by any number of goroutines. Make one with [New], and Close it.
 type Hub struct {
-	seed   maphash.Seed
-	shards [shardCount]shard
+	engine    Engine
+	durable   bool
+	rules     *rules
+	maxMemory int64
+
+	seed      maphash.Seed
+	shards    [shardCount]shard
+	feeds     feeds
+	roster    *roster
+	sessions  *sessions
+	cold      coldPool
+	reads     chan struct{} // holds one for each Read that may go to the engine
+	memory    atomic.Int64  // bytes of logs in memory
+	forgotten atomic.Uint64 // topics that are not known have no messages behind it; without a store
+
+	slowTopics slowSet
+	closed     atomic.Bool
+	stop       chan struct{}
+	tending    sync.WaitGroup
 }
 
 // A shard holds the topics whose names hash to it.
 type shard struct {
 	mu     sync.RWMutex
 	topics map[string]*topic
+	metas  map[string]meta // of topics that have no messages any more; without a store
 }
 
-// New makes a hub without topics.
-func New() *Hub {
-	h := &Hub{seed: maphash.MakeSeed()}
+// A meta is what outlives a topic in memory.
+type meta struct {
+	floor uint64
+	last  Cursor
+}
+
+// metaSize is what a meta counts in the bound of memory, in bytes.
+const metaSize = 160
+
+// topicSize is what a topic counts, in bytes, beside its messages.
+const topicSize = 640
+
+// New makes a hub.
+func New(o *Options) (*Hub, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	rules, err := newRules(o.Rules, o.Default)
+	if err != nil {
+		return nil, err
+	}
+	h := &Hub{
+		engine:    o.Engine,
+		rules:     rules,
+		maxMemory: cmp.Or(o.MaxMemory, DefaultMaxMemory),
+		seed:      maphash.MakeSeed(),
+		reads:     make(chan struct{}, coldReaders),
+		stop:      make(chan struct{}),
+	}
+	if h.engine == nil {
+		h.engine = NewLocal(nil)
+	}
+	h.durable = h.engine.Durable()
+	h.feeds.hub = h
+	h.cold.init()
 	for i := range h.shards {
 		h.shards[i].topics = make(map[string]*topic)
 	}
-	return h
-}
-
-// Subscribe has s receive every message that the topic takes from now on,
-// until leave is called. A message published after Subscribe returned is
-// delivered; one published at the same time may or may not be.
-//
-// When leave has returned, s is not called for this subscription any more. A
-// leave waits for a delivery that is under way; calling it again does nothing,
-// and it may be called from any goroutine except out of Deliver of the same
-// topic. A sink that subscribes twice receives everything twice and leaves
-// twice, with the two functions it was given.
-//
-// The error is a [*TopicError] for a name that is not one, or [ErrNilSink].
-func (h *Hub) Subscribe(topic string, s Sink) (leave func(), err error) {
-	if err := CheckTopic(topic); err != nil {
+	h.roster = newRoster(h.rules.of, h.engine, h.tellPresence)
+	if err := h.engine.Start((*node)(h), h.rules.longestIdempotency()); err != nil {
 		return nil, err
 	}
-	if s == nil {
-		return nil, ErrNilSink
-	}
-	sh := h.shard(topic)
-	t := sh.claim(topic)
-	sub := t.join(s)
-	return func() {
-		if t.leave(sub) {
-			sh.release(t)
-		}
-	}, nil
+	h.sessions = newSessions(h.engine, cmp.Or(o.SessionTTL, DefaultSessionTTL))
+	h.tending.Go(h.tend)
+	return h, nil
 }
 
-// Publish delivers m to every subscriber of m.Topic and returns when each of
-// them was called. Without subscribers it does nothing. Messages of one topic
-// are delivered one after the other; messages of different topics do not wait
-// for each other.
-//
-// The error is a [*TopicError] if m.Topic is not the name of a topic.
-func (h *Hub) Publish(m *Message) error {
-	if t := h.shard(m.Topic).find(m.Topic); t != nil {
-		t.deliver(m)
+// Close ends all subscriptions with [ErrClosed], saves the sessions, and closes the engine
+// when everything that was published is answered.
+func (h *Hub) Close() error {
+	if !h.closed.CompareAndSwap(false, true) {
 		return nil
 	}
-	// Only a name that passed the check can have been found above, so the
-	// common way through does without it.
-	return CheckTopic(m.Topic)
-}
-
-// Topics is the number of topics with at least one subscriber.
-func (h *Hub) Topics() int {
-	n := 0
-	for i := range h.shards {
-		sh := &h.shards[i]
-		sh.mu.RLock()
-		n += len(sh.topics)
-		sh.mu.RUnlock()
+	close(h.stop)
+	h.cold.stop()
+	h.endAll()
+	h.cold.all.Wait()
+	h.tending.Wait()
+	h.roster.close()
+	err := h.sessions.close()
+	if e := h.engine.Close(); err == nil {
+		err = e
 	}
-	return n
+	return err
 }
 
-// Subscribers is the number of subscriptions that the topic has, 0 for a topic
-// that does not exist.
-func (h *Hub) Subscribers(topic string) int {
-	sh := h.shard(topic)
-	sh.mu.RLock()
-	defer sh.mu.RUnlock()
-	if t := sh.topics[topic]; t != nil {
-		return t.claims
+// endAll ends all subscriptions that somebody may have to be told to end: those who pump see
+// for themselves that the hub is closed.
+func (h *Hub) endAll() {
+	var all []*Subscription
+	h.eachTopic(func(_ string, t *topic, _ meta) {
+		if t != nil {
+			t.mu.Lock()
+			all = t.here.appendAll(all, t.slow)
+			t.mu.Unlock()
+		}
+	})
+	h.feeds.mu.Lock()
+	for _, fd := range h.feeds.by {
+		all = fd.here.appendAll(all, fd.slow)
 	}
-	return 0
+	h.feeds.mu.Unlock()
+	for _, s := range all {
+		s.stop(ErrClosed)
+	}
 }
 
-func (h *Hub) shard(topic string) *shard {
-	return &h.shards[maphash.String(h.seed, topic)&(shardCount-1)]
+// Publish puts m into the log of its topic and gives it to all subscribers. It returns when
+// m is as durable as the engine promises, or ctx is done; m may have been published then
+// all the same. It must not be called by a Sink.
+//
+// The error is a [*TopicError], [ErrLongKey], [ErrTooManyKeys], [ErrBusy], [ErrClosed],
+// ctx's, or what the store said.
+func (h *Hub) Publish(ctx context.Context, m *Message) (Receipt, error) {
+	type result struct {
+		r   Receipt
+		err error
+	}
+	if !h.durable {
+		var now result
+		told := make(chan struct{})
+		h.PublishAsync(m, func(r Receipt, err error) { now = result{r, err}; close(told) })
+		select {
+		case <-told: // as always but for an ID that is being published by another
+			return now.r, now.err
+		case <-ctx.Done():
+			return Receipt{}, ctx.Err()
+		}
+	}
+	c := make(chan result, 1)
+	h.PublishAsync(m, func(r Receipt, err error) { c <- result{r, err} })
+	select {
+	case got := <-c:
+		return got.r, got.err
+	case <-ctx.Done():
+		return Receipt{}, ctx.Err()
+	}
 }
 
-// find returns the topic, nil if it does not exist.
-func (sh *shard) find(name string) *topic {
-	sh.mu.RLock()
-	defer sh.mu.RUnlock()
-	return sh.topics[name]
+// PublishAsync does what Publish does and returns at once. done, if not nil, is called once
+// with how it ended, by any goroutine, perhaps before PublishAsync returns; it must not
+// block. Messages that one goroutine publishes to one topic keep their order.
+//
+// Without a store the subscribers have m, and done was called, when it returns, but for an
+// ID that somebody else is just publishing.
+func (h *Hub) PublishAsync(m *Message, done func(Receipt, error)) {
+	s, err := h.admit(m)
+	if err != nil {
+		answer(done, Receipt{}, err)
+		return
+	}
+	h.engine.Append(m, s, done)
 }
 
-// claim returns the topic, which it makes if needed, and keeps it from being
-// removed until release is called as often as claim was.
-func (sh *shard) claim(name string) *topic {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	t := sh.topics[name]
+// admit checks a message that is to be published.
+func (h *Hub) admit(m *Message) (*Settings, error) {
+	if h.closed.Load() {
+		return nil, ErrClosed
+	}
+	if !fits(m.Key) || !fits(m.By) || !fits(m.From) || !fits(m.ID) {
+		return nil, ErrLongKey
+	}
+	t := h.shard(m.Topic).find(m.Topic)
 	if t == nil {
-		t = &topic{name: name}
-		sh.topics[name] = t
+		// Only a name that passed the check can have been found.
+		if err := CheckTopic(m.Topic); err != nil {
+			return nil, err
+		}
+		return h.rules.of(m.Topic), nil
 	}
-	t.claims++
-	return t
+	if t.settings.Latest && m.Key != "" && len(m.Payload) > 0 && !t.hasRoom(m.Key) {
+		return nil, ErrTooManyKeys
+	}
+	return t.settings, nil
 }
 
-// release gives one claim back and removes the topic with the last one.
-func (sh *shard) release(t *topic) {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	t.claims--
-	if t.claims == 0 {
-		delete(sh.topics, t.name)
+// hasRoom tells whether there may be a message with a key.
+func (t *topic) hasRoom(key string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.latest) < t.settings.MaxKeys || t.latest[key] != nil
+}
+
+// fits tells whether s may be a key or name of a message.
+func fits(s string) bool { return len(s) <= MaxKeyLen && (s == "" || utf8.ValidString(s)) }
+
+// Subscribe has sink receive the messages of a topic, or of all topics that a filter with
+// wildcards matches, as o says; nil means from now on. The sink is called before Subscribe
+// returns, and perhaps with messages. It does not wait for a disk.
+//
+// The messages of a filter come in the order of all topics, and any of them gives a cursor
+// for all.
+//
+// The error is a [*TopicError], [ErrNilSink], [ErrLongKey] or [ErrClosed].
+func (h *Hub) Subscribe(filter string, sink Sink, o *SubscribeOptions) (*Subscription, error) {
+	if o == nil {
+		o = &SubscribeOptions{}
 	}
+	if sink == nil {
+		return nil, ErrNilSink
+	}
+	if err := CheckFilter(filter); err != nil {
+		return nil, err
+	}
+	if !fits(o.As) || !fits(o.Except) {
+		return nil, ErrLongKey
+	}
+	s := &Subscription{hub: h, filter: filter, sink: sink, fan: o.Fan, except: o.Except, as: o.As,
+		presence: o.Presence, stale: o.Presence}
+	s.state.Store(pumping)
+	if IsFilter(filter) {
+		if o.Last > 0 || o.Presence || o.As != "" {
+			return nil, errWildcard
+		}
+		fd := h.feeds.enter(filter)
+		s.source = fd
+		fd.lock()
+		fd.begin(s, o)
+		fd.unlock()
+	} else {
+		t := h.claim(filter)
+		s.source = t
+		t.begin(s, o)
+		t.join(s)
+		t.mu.Unlock()
+	}
+	if s.as != "" {
+		h.roster.join(filter, s.as)
+	}
+	s.pump()
+	return s, nil
+}
+
+// longestIdempotency is how long an ID is remembered at most.
+func (r *rules) longestIdempotency() time.Duration {
+	longest := r.other.Idempotency
+	for i := range r.list {
+		longest = max(longest, r.list[i].Settings.Idempotency)
+	}
+	return longest
 }
