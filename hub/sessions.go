@@ -307,7 +307,9 @@ func (l *agingList) arm(now time.Time) {
 	l.timer.Reset(wait)
 }
 
+// stop is for good.
 func (l *agingList) stop() {
+	l.armed = true
 	if l.timer != nil {
 		l.timer.Stop()
 	}
