@@ -81,27 +81,22 @@ const buffer = 64 << 10
 // to go on.
 func collect(found *hub.History, items []hub.Item, limit int) error {
 	for _, item := range items {
+		m, n := item.Message, item.Notice
 		switch {
-		case item.Message != nil:
-			if len(found.Messages) == limit {
-				found.More = true
-				return nil
-			}
-			found.Messages = append(found.Messages, item.Message)
-			found.At = item.Message.At
-		case item.Notice != nil:
-			n := item.Notice
-			if n.Kind == hub.Ended {
-				return n.Err
-			}
-			// A gap between two messages is told by the next answer, before what
-			// follows it.
-			if gap := n.Gap || n.Kind == hub.Gap; gap && len(found.Messages) > 0 {
-				found.More = true
-				return nil
-			} else if gap {
-				found.Gap, found.At = true, n.At
-			}
+		case m != nil && len(found.Messages) == limit:
+			found.More = true
+			return nil
+		case m != nil:
+			found.Messages = append(found.Messages, m)
+			found.At = m.At
+		case n.Kind == hub.Ended:
+			return n.Err
+		case (n.Gap || n.Kind == hub.Gap) && len(found.Messages) > 0:
+			// The next answer tells of it, before what follows it.
+			found.More = true
+			return nil
+		case n.Gap || n.Kind == hub.Gap:
+			found.Gap, found.At = true, n.At
 		}
 	}
 	return nil

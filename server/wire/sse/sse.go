@@ -100,7 +100,7 @@ func (s *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		announce(w)
 		return
 	}
-	reader := hub.NewReader(s.options.Buffer)
+	reader := hub.NewReader(int64(s.options.Buffer))
 	sub, err := s.hub.Subscribe(req.filter, reader, &hub.SubscribeOptions{
 		After:  req.start.After,
 		Last:   req.start.Last,

@@ -49,11 +49,26 @@ func (s *stream) step(ctx context.Context) error {
 	switch {
 	case err == nil:
 		return s.send(items)
-	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
-		return s.write(appendKeepalive(nil, s.at))
+	case ctx.Err() != nil:
+		return ctx.Err()
 	default:
-		return err
+		return s.keepalive(wait)
 	}
+}
+
+// keepalive says where the stream is, which may be further than its last message: the
+// further, the less a client that comes back asks for. over is done.
+func (s *stream) keepalive(over context.Context) error {
+	// In this order: what was delivered before the position was asked for is with the
+	// reader, and must be written first.
+	at := s.sub.At()
+	if items, err := s.reader.Next(over); err == nil {
+		return s.send(items)
+	}
+	if !s.at.IsZero() { // it has not begun yet
+		s.at = at
+	}
+	return s.write(appendKeepalive(nil, s.at))
 }
 
 // send writes what has come, in one piece.
@@ -61,14 +76,13 @@ func (s *stream) send(items []hub.Item) error {
 	var p []byte
 	var ended error
 	for _, item := range items {
-		switch {
-		case item.Message != nil:
+		if item.Message != nil {
 			p = s.appendMessage(p, item.Message)
-		case item.Notice != nil:
-			p = s.appendNotice(p, item.Notice)
-			if item.Notice.Kind == hub.Ended {
-				ended = errEnded
-			}
+			continue
+		}
+		p = s.appendNotice(p, item.Notice)
+		if item.Notice.Kind == hub.Ended {
+			ended = errEnded
 		}
 	}
 	return errors.Join(s.write(p), ended)
@@ -88,7 +102,7 @@ func (s *stream) appendMessage(p []byte, m *hub.Message) []byte {
 
 // appendNotice appends what a client has to know. A client that has received nothing
 // yet is told its position, so that it goes on from there if it has to come back.
-func (s *stream) appendNotice(p []byte, n *hub.Notice) []byte {
+func (s *stream) appendNotice(p []byte, n hub.Notice) []byte {
 	switch n.Kind {
 	case hub.Attached, hub.Gap:
 		s.at = n.At

@@ -1,0 +1,39 @@
+package app
+
+import (
+	"errors"
+
+	"github.com/duplexhq/duplex/hub"
+)
+
+// A DataError says why the hub could not begin with the data that are there.
+type DataError struct {
+	Dir string // Config.Data
+	Err error
+}
+
+// Error returns the sentence of the store.
+func (e *DataError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error of the store.
+func (e *DataError) Unwrap() error { return e.Err }
+
+// openHub opens the store, if there is to be one, and the hub above it.
+func openHub(c *Config) (*hub.Hub, error) {
+	var store hub.Store
+	if c.Data != "" {
+		return nil, &DataError{c.Data, errors.New("there is no store yet")}
+	}
+	h, err := hub.New(&hub.Options{
+		Engine:     hub.NewLocal(store),
+		Rules:      c.Rules,
+		SessionTTL: c.SessionTTL,
+	})
+	if err != nil {
+		if store != nil {
+			_ = store.Close()
+		}
+		return nil, &DataError{c.Data, err}
+	}
+	return h, nil
+}
