@@ -6,83 +6,269 @@ import (
 	"sync/atomic"
 
 	"github.com/duplexhq/duplex/hub"
+	"github.com/duplexhq/duplex/server/wire"
 	"github.com/duplexhq/duplex/websocket"
+	"github.com/duplexhq/duplex/websocket/event"
 )
 
-// tooSlow is the reason that a member is given that cannot keep up. The code
-// beside it is 1013: whoever reconnects finds an empty queue.
-const tooSlow = "too slow"
+// Close codes of the raw form, beside those of RFC 6455 §7.4.
+const (
+	statusTakenOver websocket.StatusCode = 4009
+	statusGap       websocket.StatusCode = 4010
+)
 
-// maxEarly is how many bytes are kept for a member whose handshake is still
-// being answered. That takes no time worth mentioning, unless the client does not read
-// even the answer.
-const maxEarly = 1 << 20
+// maxUnanswered is how many pings a session may leave unanswered before it gets no
+// more but those that its window needs.
+const maxUnanswered = 4
 
-// A member is one socket in a room, and a Sink to the hub.
+// A member is one socket of a topic, and a Sink to the hub.
 type member struct {
-	room  *room
-	leave func() // leaves the room; may be called more than once
+	wire    *Wire
+	sub     *hub.Subscription // set before there is a socket
+	session *hub.Session      // nil if it has none
+	from    string            // what it publishes is from, "" if nobody asks
 
-	conn atomic.Pointer[websocket.Conn] // nil until the handshake is done
-	slow atomic.Bool                    // it is being closed for that
+	conn     atomic.Pointer[event.Conn] // nil until the handshake is done
+	unstored wire.Unstored
+	failed   atomic.Bool // what it published was not stored
 
-	mu    sync.Mutex     // guards early, and the moment in which conn is set
-	early []*hub.Message // delivered before there was a conn
-	size  int            // bytes in early
+	mu     sync.Mutex // guards what follows; Conn's methods may be called with it
+	flow   wire.Flow
+	at     hub.Cursor     // of the last message that was sent
+	early  []*hub.Message // those that came before there was a socket, two at most
+	end    *ending        // why nothing is sent any more, nil while it is
+	held   bool           // it wants no more until its window is open
+	listed bool           // the pinger has it
+	lost   bool           // its session may have been forgotten
+	left   bool           // it is over
 }
 
-// Deliver queues m for the socket and never waits for it.
-func (m *member) Deliver(msg *hub.Message) {
-	if c := m.conn.Load(); c != nil {
-		m.post(c, msg)
-		return
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if c := m.conn.Load(); c != nil {
-		m.post(c, msg)
-		return
-	}
-	m.size += len(msg.Payload)
-	if m.size > maxEarly {
-		m.slow.Store(true)
-		m.early = nil
-		return
-	}
-	m.early = append(m.early, msg)
+// An ending is what a socket is closed with.
+type ending struct {
+	code   websocket.StatusCode
+	reason string
+	gap    hub.Cursor // the position behind the gap that it tells of, zero without one
 }
 
-// attach gives the member its socket, and the socket what came before it.
-func (m *member) attach(c *websocket.Conn) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.slow.Load() {
-		go closeSlow(c)
+// resume opens the session of a new member, and has it begin where the session was.
+func (m *member) resume(id, topic string, o *hub.SubscribeOptions) error {
+	s, err := m.wire.hub.OpenSession(id, m.taken)
+	if err != nil {
+		return err
 	}
+	m.session, m.from = s, "session "+id
+	after, known, lost := s.Resume(topic)
+	if known {
+		o.After, o.Last = after, 0
+	}
+	m.lost = lost && !known
+	return nil
+}
+
+// taken is called when another connection goes on with the session.
+func (m *member) taken() { m.finish(ending{code: statusTakenOver, reason: "taken over"}) }
+
+// open is called when there is a socket.
+func (m *member) open(c *event.Conn) {
+	m.mu.Lock()
 	for _, msg := range m.early {
-		m.post(c, msg)
+		f := frameOf(msg)
+		_ = c.SendPrepared(f) // its OnClose tells
+		m.sent(c, f, msg)
 	}
 	m.early = nil
 	m.conn.Store(c)
-}
-
-// post queues msg on c, and gives c up if its queue is full. Other errors mean
-// that the connection has ended, or is ending, and whoever reads from it knows.
-func (m *member) post(c *websocket.Conn, msg *hub.Message) {
-	if m.slow.Load() {
+	end := m.end
+	m.mu.Unlock()
+	if end != nil {
+		_ = c.Close(end.code, end.reason)
 		return
 	}
-	f, err := m.room.frame(msg)
-	if err == nil {
-		err = c.PostPrepared(f)
+	m.sub.Resume()
+}
+
+// Deliver sends msg to the socket and never waits for it.
+func (m *member) Deliver(_ *hub.Subscription, msg *hub.Message) (more bool) {
+	c := m.socket(msg)
+	if c == nil {
+		return false
 	}
-	if errors.Is(err, websocket.ErrQueueFull) && m.slow.CompareAndSwap(false, true) {
-		// The close frame waits behind the queue, which must not hold up the
-		// topic. The goroutine ends with the close timeout at the latest.
-		go closeSlow(c)
+	f := frameOf(msg)
+	_ = c.SendPrepared(f) // its OnClose tells
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.sent(c, f, msg)
+}
+
+// socket returns the socket. If there is none yet, it keeps msg for it; the hub then
+// waits until it is resumed.
+func (m *member) socket(msg *hub.Message) *event.Conn {
+	if c := m.conn.Load(); c != nil {
+		return c
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := m.conn.Load()
+	if c == nil && m.end == nil {
+		m.early = append(m.early, msg)
+	}
+	return c
+}
+
+// sent takes note that msg was sent as f, and sends a ping behind it if one is due. It
+// tells whether the window has room for more. Because the note is taken when the message
+// is on its way, a ping never carries the position of one that is not. mu must be held.
+func (m *member) sent(c *event.Conn, f *websocket.Prepared, msg *hub.Message) (more bool) {
+	m.at = msg.At
+	m.flow.Sent(len(f.Payload()))
+	switch {
+	case m.flow.Due(m.wire.window):
+		m.ping(c)
+	case m.session != nil && !m.listed:
+		m.list()
+	}
+	m.held = m.flow.Full(m.wire.window)
+	return !m.held
+}
+
+// ping sends a ping that carries the position. mu must be held.
+func (m *member) ping(c *event.Conn) {
+	if m.left {
+		return
+	}
+	var payload [hub.MaxCursorLen]byte
+	_ = c.Ping(m.flow.AppendPing(payload[:0], m.at))
+}
+
+// list has PingNow called soon, unless many pings are not answered: then the answer to
+// one of them does. mu must be held.
+func (m *member) list() {
+	if m.flow.Unanswered() < maxUnanswered {
+		m.listed = true
+		m.wire.pinger.Add(m)
 	}
 }
 
-func closeSlow(c *websocket.Conn) {
-	_ = c.Close(websocket.StatusTryAgainLater, tooSlow)
+// PingNow sends the ping that a session needs behind the last message.
+func (m *member) PingNow() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.listed = false
+	if c := m.conn.Load(); c != nil && m.flow.Unpinged() {
+		m.ping(c)
+	}
+}
+
+// pong takes the answer to a ping. Others are ignored.
+func (m *member) pong(p []byte) {
+	m.mu.Lock()
+	at, ok := m.flow.Pong(p)
+	if !ok {
+		m.mu.Unlock()
+		return
+	}
+	if m.session != nil && !m.listed && m.flow.Unpinged() {
+		m.list()
+	}
+	resume := m.held && !m.flow.Full(m.wire.window)
+	m.held = m.held && !resume
+	m.mu.Unlock()
+	if m.session != nil {
+		m.session.Advance(m.sub.Filter(), at)
+	}
+	if resume {
+		m.sub.Resume()
+	}
+}
+
+// Notify takes what else there is to know.
+func (m *member) Notify(s *hub.Subscription, n hub.Notice) {
+	switch n.Kind {
+	case hub.Attached:
+		m.attached(s.Filter(), n)
+	case hub.Gap:
+		m.tellGap(n.At)
+	case hub.Ended:
+		m.finish(endingOf(n.Err))
+	case hub.Live, hub.PresenceChanged: // a raw socket is told of messages alone
+	}
+}
+
+// attached takes the position at which the subscription begins.
+func (m *member) attached(topic string, n hub.Notice) {
+	if n.Gap || m.lost {
+		m.tellGap(n.At)
+		return
+	}
+	if m.session != nil {
+		// The position of a session that has received nothing, so that it misses
+		// nothing of what comes.
+		m.session.Advance(topic, n.At)
+	}
+}
+
+// tellGap closes the socket with the position behind the gap. A session goes on behind it
+// only if the peer answers this very code, see closed: until then it was not told.
+func (m *member) tellGap(at hub.Cursor) {
+	m.finish(ending{code: statusGap, reason: "gap after=" + at.String(), gap: at})
+}
+
+// endingOf returns how a socket learns that its subscription is over.
+func endingOf(err error) ending {
+	if errors.Is(err, hub.ErrClosed) {
+		return ending{code: websocket.StatusGoingAway, reason: "server is shutting down"}
+	}
+	code, _, _ := wire.Describe(err)
+	return ending{code: websocket.StatusTryAgainLater, reason: code}
+}
+
+// finish closes the socket, now or when it is there. Only the first ending counts.
+func (m *member) finish(e ending) {
+	m.mu.Lock()
+	if m.end != nil {
+		m.mu.Unlock()
+		return
+	}
+	m.end, m.early = &e, nil
+	c := m.conn.Load()
+	m.mu.Unlock()
+	if c != nil {
+		_ = c.Close(e.code, e.reason)
+	}
+}
+
+// closed is called when the socket has ended.
+func (m *member) closed(err error) {
+	m.mu.Lock()
+	end := m.end
+	m.mu.Unlock()
+	if m.session != nil && end != nil && !end.gap.IsZero() && answered(err, statusGap) {
+		m.session.Advance(m.sub.Filter(), end.gap)
+	}
+	m.leave()
+}
+
+// answered tells whether the peer answered our close frame with the same code, as those
+// do that have seen it (RFC 6455 §5.5.1).
+func answered(err error, code websocket.StatusCode) bool {
+	var e *websocket.CloseError
+	return errors.As(err, &e) && e.Received != nil && e.Received.Code == code && !e.ReceivedFirst
+}
+
+// leave ends what the member is part of.
+func (m *member) leave() {
+	m.mu.Lock()
+	again := m.left
+	m.left = true
+	m.flow.Drop()
+	m.mu.Unlock()
+	if again {
+		return
+	}
+	if m.sub != nil {
+		m.sub.Close()
+	}
+	if m.session != nil {
+		m.session.Close()
+	}
 }

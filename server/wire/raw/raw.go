@@ -3,143 +3,162 @@
 // the topic, itself included, text as text and binary as binary, untouched. It
 // is what a plain browser needs: new WebSocket(url), and no protocol on top.
 //
-// It is a room of both wings: a member is a Sink to the hub and a Conn to the
-// library, and the messages of a topic are encoded into frames here, once for
-// all members.
+// What a protocol would do is done with what every WebSocket has. A session names
+// itself in the URL, and goes on where it was: pings that carry cursors tell how far
+// it has received, as a browser answers them by itself (RFC 6455 §5.5.3). Close
+// codes and their reasons say the rest: docs/reference/protocol.md lists them.
+//
+// A socket that is silent has neither a goroutine nor a buffer, and one that reads
+// slowly costs its window and nothing else: it is a position in the log of its topic
+// until it has answered.
 package raw
 
 import (
 	"context"
+	"crypto/rand"
+	"log/slog"
 	"net/http"
-	"sync"
+	"strconv"
+	"strings"
+	"sync/atomic"
 
 	"github.com/duplexhq/duplex/hub"
+	"github.com/duplexhq/duplex/server/wire"
 	"github.com/duplexhq/duplex/websocket"
+	"github.com/duplexhq/duplex/websocket/event"
+	"github.com/duplexhq/duplex/websocket/handshake"
 )
 
-// A wire connects the topics of a hub with sockets.
-type wire struct {
-	hub    *hub.Hub
-	accept http.Handler // of the library; runs serve
+// Options say how a Wire accepts sockets and how these behave. The zero value, like
+// nil, means the defaults.
+type Options struct {
+	// Event is how sockets are accepted and driven. Its MaxQueue is by default what
+	// Window and MaxMessage need.
+	Event event.Options
 
-	mu    sync.Mutex
-	rooms map[string]*room // the topics that have members
+	// Window is how many bytes may be on their way to a socket, each message
+	// counted with 48 bytes more: it is sent no more until it has answered a ping.
+	// Default [wire.DefaultWindow].
+	Window int
+
+	// Refuse answers a request that names no topic, or has a parameter that is
+	// wrong. Default: [wire.Problem].
+	Refuse func(w http.ResponseWriter, r *http.Request, err error)
+
+	// Log is told of what could not be stored. Default: nobody is.
+	Log *slog.Logger
 }
 
-// memberKey is the key of the *member in the context of its request.
-type memberKey struct{}
+// A Wire joins the topics of a hub with sockets. It is the handler of a pattern
+// such as "/t/{topic}", whose path value "topic" is the topic. Its methods may be
+// called concurrently.
+type Wire struct {
+	hub    *hub.Hub
+	server *event.Server
+	window int
+	refuse func(w http.ResponseWriter, r *http.Request, err error)
+	log    *slog.Logger
+	pinger wire.Pinger
+	name   string        // of this Wire among all that publish to a topic, at random
+	opened atomic.Uint64 // sockets so far that needed a name
+}
 
-// Handler returns the handler of the raw rooms of h. The topic is the path
-// value "topic", so it belongs to a pattern such as "/t/{topic}". o says how
-// sockets are accepted; nil means the defaults.
-//
-// A socket is a member of its room before its handshake is answered: once the
-// browser has fired "open", no message of the topic passes it by. A name that is no
-// topic is answered with 400 and a sentence. A member that reads so slowly that
-// MaxQueue bytes wait for it is closed with 1013 and the reason "too slow";
-// nobody else waits for it meanwhile.
-func Handler(h *hub.Hub, o *websocket.AcceptOptions) http.Handler {
-	var options websocket.AcceptOptions
-	if o != nil {
-		options = *o
+// New returns a Wire for the topics of h. o may be nil; it must not be changed
+// afterwards. A Wire that is done with needs a call of Shutdown, before the hub is
+// closed.
+func New(h *hub.Hub, o *Options) *Wire {
+	if o == nil {
+		o = &Options{}
 	}
-	options.Trace = leaveIfRefused(options.Trace)
-	w := &wire{hub: h, rooms: make(map[string]*room)}
-	w.accept = websocket.Handler(w.serve, &options)
+	w := &Wire{
+		hub:    h,
+		window: o.Window,
+		refuse: o.Refuse,
+		log:    o.Log,
+		name:   rand.Text() + ".",
+	}
+	if w.window <= 0 {
+		w.window = wire.DefaultWindow
+	}
+	if w.log == nil {
+		w.log = slog.New(slog.DiscardHandler)
+	}
+	if w.refuse == nil {
+		w.refuse = wire.Problem
+	}
+	settings := o.Event
+	if settings.MaxQueue <= 0 {
+		settings.MaxQueue = wire.QueueFor(w.window, settings.MaxMessage)
+	}
+	w.server = event.NewServer(event.Handler{
+		OnOpen:    func(c *event.Conn) { memberOf(c).open(c) },
+		OnMessage: func(c *event.Conn, t websocket.MessageType, p []byte) { memberOf(c).publish(t, p) },
+		OnPong:    func(c *event.Conn, p []byte) { memberOf(c).pong(p) },
+		OnClose:   func(c *event.Conn, err error) { memberOf(c).closed(err) },
+	}, &settings)
 	return w
 }
 
-// leaveIfRefused returns t with a Refused that takes the member of a request out
-// of the room again. It is the one place that hears of a handshake that failed.
-func leaveIfRefused(t *websocket.Trace) *websocket.Trace {
-	var with websocket.Trace
-	if t != nil {
-		with = *t
-	}
-	told := with.Refused
-	with.Refused = func(r *http.Request, err error) {
-		if m, ok := r.Context().Value(memberKey{}).(*member); ok {
-			m.leave()
-		}
-		if told != nil {
-			told(r, err)
-		}
-	}
-	return &with
+// memberOf returns the member that a socket is the end of.
+func memberOf(c *event.Conn) *member {
+	m, _ := c.Data().(*member)
+	return m
 }
 
-// ServeHTTP joins the room and hands the handshake to the library.
-func (w *wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	m, err := w.join(r.PathValue("topic"))
-	if err != nil {
-		http.Error(rw, "This is not the address of a room: "+err.Error(), http.StatusBadRequest)
+// ServeHTTP subscribes and then answers the handshake: when the browser has fired
+// "open", no message of the topic passes it by.
+func (w *Wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if !handshake.HasToken(r.Header["Upgrade"], "websocket") {
+		w.server.ServeHTTP(rw, r) // which says what is missing
 		return
 	}
-	// The library runs serve in a goroutine of its own, with the values of this
-	// context and without the rest of the request.
-	w.accept.ServeHTTP(rw, r.WithContext(context.WithValue(r.Context(), memberKey{}, m)))
-}
-
-// serve publishes what the socket sends until it ends.
-func (w *wire) serve(ctx context.Context, c *websocket.Conn) error {
-	m, _ := ctx.Value(memberKey{}).(*member)
-	defer m.leave()
-	m.attach(c)
-	for msg, err := range c.Messages(ctx) {
-		if err != nil {
-			return err
-		}
-		err = m.room.publish(w.hub, &hub.Message{
-			Topic:   m.room.topic,
-			Binary:  msg.Type == websocket.Binary,
-			Payload: msg.Data,
-		})
-		if err != nil {
-			return err
-		}
+	m, err := w.join(r)
+	if err != nil {
+		w.refuse(rw, r, err)
+		return
 	}
-	return nil
+	if _, err := w.server.Upgrade(rw, r, m); err != nil {
+		m.leave()
+	}
 }
 
 // join makes a member of the topic that has no socket yet.
-func (w *wire) join(topic string) (*member, error) {
+func (w *Wire) join(r *http.Request) (*member, error) {
+	topic := strings.Clone(r.PathValue("topic")) // and not the request that it is part of
 	if err := hub.CheckTopic(topic); err != nil {
 		return nil, err
 	}
-	rm := w.enter(topic)
-	m := &member{room: rm}
-	unsubscribe, err := w.hub.Subscribe(topic, m)
+	query, err := wire.Query(r)
 	if err != nil {
-		w.exit(rm)
 		return nil, err
 	}
-	m.leave = sync.OnceFunc(func() {
-		unsubscribe()
-		w.exit(rm)
-	})
+	start, err := wire.ParseStart(query)
+	if err != nil {
+		return nil, err
+	}
+	m := &member{wire: w}
+	o := &hub.SubscribeOptions{After: start.After, Last: start.Last, Latest: true, As: strings.Clone(start.As), Fan: fan{}}
+	if start.Session != "" {
+		if err := m.resume(strings.Clone(start.Session), topic, o); err != nil {
+			return nil, err
+		}
+	} else if !start.Self {
+		m.from = w.name + strconv.FormatUint(w.opened.Add(1), 36)
+	}
+	if !start.Self {
+		o.Except = m.from
+	}
+	if m.sub, err = w.hub.Subscribe(topic, m, o); err != nil {
+		m.leave()
+		return nil, err
+	}
 	return m, nil
 }
 
-// enter returns the room of the topic, which lives until exit is called as often
-// as enter was.
-func (w *wire) enter(topic string) *room {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	rm := w.rooms[topic]
-	if rm == nil {
-		rm = &room{topic: topic}
-		w.rooms[topic] = rm
-	}
-	rm.members++
-	return rm
-}
+// Len returns how many sockets are open, or in the opening or closing handshake.
+func (w *Wire) Len() int { return w.server.Len() }
 
-// exit gives one enter back and forgets the room with the last one.
-func (w *wire) exit(rm *room) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	rm.members--
-	if rm.members == 0 {
-		delete(w.rooms, rm.topic)
-	}
-}
+// Shutdown closes every socket with 1001 and waits until each has answered or ctx is
+// done; what is left then is dropped, and Shutdown returns ctx's error. From its call on
+// sockets are refused with 503.
+func (w *Wire) Shutdown(ctx context.Context) error { return w.server.Shutdown(ctx) }

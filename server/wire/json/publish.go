@@ -1,0 +1,42 @@
+package json
+
+import (
+	"github.com/duplexhq/duplex/hub"
+)
+
+// publish gives a message to its topic. It waits while too much that the socket has
+// published is not stored. The answer is sent when the message is, perhaps before this
+// returns.
+func (s *socket) publish(q *request) error {
+	if err := hub.CheckTopic(q.name); err != nil {
+		return err
+	}
+	m := &hub.Message{
+		Topic: q.name, Kind: q.kind, Payload: q.payload,
+		Key: q.key, By: s.identity.Name, From: s.sender(), ID: q.idem,
+	}
+	id, n := q.id, len(q.payload)
+	s.unstored.Enter(n)
+	s.wire.hub.PublishAsync(m, func(r hub.Receipt, err error) {
+		s.unstored.Leave(n)
+		switch {
+		case err != nil:
+			s.notStored(m.Topic, err)
+			s.refuse(id, err)
+		case id != "":
+			s.send(func(dst []byte) []byte { return appendReceipt(dst, id, r) })
+		}
+	})
+	return nil
+}
+
+// notStored tells the log that a message of the socket was not stored, once.
+func (s *socket) notStored(topic string, err error) {
+	s.mu.Lock()
+	again := s.warn
+	s.warn = true
+	s.mu.Unlock()
+	if !again {
+		s.wire.log.Warn("a message was not stored", "topic", topic, "error", err)
+	}
+}
