@@ -39,7 +39,7 @@ func (t *topic) audience() *audience { return &t.here }
 // position is that of those who are live: behind all that was received, and before all
 // that will be.
 func (t *topic) position() Cursor {
-	if settled := t.hub.engine.Settled(); settled > t.last.Offset {
+	if settled := t.hub.engine.Settled(); settled > t.last.Offset || t.last.IsZero() {
 		return Cursor{Epoch: t.hub.engine.Epoch(), Offset: settled, Time: time.Now().UnixMilli()}
 	}
 	return t.last
@@ -91,7 +91,7 @@ func (t *topic) keep(m *Message) {
 		}
 		t.latest[m.Key] = m // without payload too, until what the store has is loaded
 		t.hub.memory.Add(m.size() + overhead)
-		if len(m.Payload) == 0 && t.loaded {
+		if len(m.Payload) == 0 && t.complete() {
 			delete(t.latest, m.Key)
 			t.hub.memory.Add(-m.size() - overhead)
 		}
@@ -178,8 +178,8 @@ func (t *topic) page(s *Subscription, dst []*Message) (list []*Message, cold boo
 	return t.ring.page(dst, s.pos.Offset, pageMessages, pageBytes), false
 }
 
-// complete tells whether latest is all there is.
-func (t *topic) complete() bool { return t.loaded || !t.hub.durable }
+// complete tells whether latest has all that it should have.
+func (t *topic) complete() bool { return t.loaded || !t.hub.durable || !t.settings.Latest }
 
 // miss notes that the messages of s up to an offset are lost, except the latest of each
 // key.
@@ -270,7 +270,7 @@ func (t *topic) floor() uint64 {
 func (t *topic) ready() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return !t.settings.Latest || t.complete()
+	return t.complete()
 }
 
 // beginLast has s begin with the newest messages, which were read; those up to floor are
