@@ -63,6 +63,7 @@ func (l *local) Start(n Node, remember time.Duration) error {
 		return err
 	}
 	for _, k := range known {
+		k.At.Epoch = l.epoch
 		l.ids.remember(k.Topic, k.ID, k.At, k.At.When().Add(remember))
 	}
 	l.commit = newCommitter(l, runtime.GOMAXPROCS(0))
@@ -133,11 +134,28 @@ func answer(done func(Receipt, error), r Receipt, err error) {
 }
 
 func (l *local) Read(ctx context.Context, topic string, r Range) (Page, error) {
-	return l.store.Read(ctx, topic, r)
+	p, err := l.store.Read(ctx, topic, r)
+	l.renew(p.Messages)
+	return p, err
 }
 
 func (l *local) Latest(ctx context.Context, topic string) ([]*Message, error) {
-	return l.store.Latest(ctx, topic)
+	list, err := l.store.Latest(ctx, topic)
+	l.renew(list)
+	return list, err
+}
+
+// renew gives messages from before a torn end the epoch of now: what is left has the same
+// offsets, and a cursor to it is good.
+func (l *local) renew(list []*Message) {
+	for i, m := range list {
+		if m.At.Epoch == l.epoch {
+			continue
+		}
+		at := m.At
+		at.Epoch = l.epoch
+		list[i] = &Message{Topic: m.Topic, Kind: m.Kind, Payload: m.Payload, Key: m.Key, By: m.By, From: m.From, ID: m.ID, At: at}
+	}
 }
 
 func (l *local) Info(topic string) (LogInfo, error) { return l.store.Info(topic) }
