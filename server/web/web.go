@@ -1,6 +1,6 @@
-// Package web serves the chat page: the smallest thing that shows what a room
-// is. The page speaks plain WebSocket to /t/{room} of the same host, without a
-// library and without a build, so its source is what the browser runs.
+// Package web serves duplex.js, the client for browsers, and the chat page, which
+// shows what it can do. Neither needs a build: their source is what the browser
+// runs.
 package web
 
 import (
@@ -17,6 +17,11 @@ import (
 //go:embed page
 var page embed.FS
 
+// library is duplex.js and its types, which pages of other origins may load too.
+//
+//go:embed duplex.js duplex.d.ts
+var library embed.FS
+
 // policy lets the page load its own files and nothing else: no script, style
 // or picture from elsewhere, none written into the document, no frame around
 // it. Sockets may go anywhere because browsers differ in whether 'self' covers
@@ -32,18 +37,20 @@ var contentTypes = map[string]string{
 	".css":  "text/css; charset=utf-8",
 	".js":   "text/javascript; charset=utf-8",
 	".svg":  "image/svg+xml",
+	".ts":   "text/plain; charset=utf-8", // application/typescript is not registered
 }
 
-// A file is one file of the page as it is answered.
+// A file is one file as it is answered.
 type file struct {
 	name        string
 	contentType string
 	etag        string
 	body        []byte
+	open        bool // to pages of other origins
 }
 
-// Handler serves the page at "/" and its files beside it. It answers GET and
-// HEAD; 304 to a browser that has the file already (files are compared with
+// Handler serves the page at "/" and its files and the library beside it. It answers
+// GET and HEAD; 304 to a browser that has the file already (files are compared with
 // each load, so a new version of the server is a new page at once), 404 and 405
 // in words. It may be called by any number of goroutines.
 func Handler() http.Handler {
@@ -64,6 +71,9 @@ func Handler() http.Handler {
 			h.Set("Content-Type", f.contentType)
 			h.Set("Cache-Control", "no-cache")
 			h.Set("ETag", f.etag)
+			if f.open {
+				h.Set("Access-Control-Allow-Origin", "*")
+			}
 			http.ServeContent(w, r, f.name, time.Time{}, bytes.NewReader(f.body))
 		}
 	})
@@ -82,27 +92,32 @@ func refuse(w http.ResponseWriter, r *http.Request, status int, sentence string)
 
 // load reads the embedded files by the paths they are served at.
 func load() map[string]file {
-	entries, err := page.ReadDir("page")
+	files := map[string]file{}
+	add(files, page, "page", false)
+	add(files, library, ".", true)
+	files["/"] = files["/index.html"]
+	delete(files, "/index.html")
+	return files
+}
+
+// add reads the files of a directory.
+func add(files map[string]file, from embed.FS, dir string, open bool) {
+	entries, err := from.ReadDir(dir)
 	if err != nil {
 		panic(err) // the directory is part of the binary
 	}
-	files := make(map[string]file, len(entries))
 	for _, entry := range entries {
 		name := entry.Name()
-		body, err := page.ReadFile("page/" + name)
+		body, err := from.ReadFile(path.Join(dir, name))
 		if err != nil {
 			panic(err)
 		}
-		at := "/" + name
-		if name == "index.html" {
-			at = "/"
-		}
-		files[at] = file{
+		files["/"+name] = file{
 			name:        name,
 			contentType: contentTypes[path.Ext(name)],
 			etag:        fmt.Sprintf(`"%.12x"`, sha256.Sum256(body)),
 			body:        body,
+			open:        open,
 		}
 	}
-	return files
 }

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"bytes"
+	"compress/gzip"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -72,6 +74,64 @@ func TestEveryFileIsServed(t *testing.T) {
 		want(t, target+": type", w.Header().Get("Content-Type"), types[path.Ext(name)])
 		want(t, target+": Cache-Control", w.Header().Get("Cache-Control"), "no-cache")
 		want(t, target+": body", w.Body.String(), source(t, name))
+	}
+}
+
+// Pages of other origins, Deno and editors load the library from where it is served.
+func TestLibrary(t *testing.T) {
+	for name, contentType := range map[string]string{
+		"duplex.js":   "text/javascript; charset=utf-8",
+		"duplex.d.ts": "text/plain; charset=utf-8",
+	} {
+		body, err := library.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := get(t, "GET", "/"+name)
+		want(t, name+": status", w.Code, 200)
+		want(t, name+": type", w.Header().Get("Content-Type"), contentType)
+		want(t, name+": origins", w.Header().Get("Access-Control-Allow-Origin"), "*")
+		want(t, name+": body", w.Body.String(), string(body))
+	}
+	want(t, "origins of the page", get(t, "GET", "/chat.js").Header().Get("Access-Control-Allow-Origin"), "")
+}
+
+func TestLibraryIsSmall(t *testing.T) {
+	body, err := library.ReadFile("duplex.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packed bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+	if _, err := w.Write(body); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if packed.Len() >= 3<<10 {
+		t.Errorf("duplex.js is %d bytes when compressed, want less than 3 KB", packed.Len())
+	}
+	if found := regexp.MustCompile(`\bimport\b|\brequire\(`).Find(body); found != nil {
+		t.Errorf("duplex.js depends on something: %s", found)
+	}
+}
+
+// Whatever a program can use is told in the types: methods, fields and events.
+func TestTypesAreComplete(t *testing.T) {
+	code, _ := library.ReadFile("duplex.js")
+	types, _ := library.ReadFile("duplex.d.ts")
+	member := regexp.MustCompile(`(?m)^  (?:async |get )?([a-z]\w*)(?:\(| = |;)|this\.([a-z]\w*) = `)
+	for _, m := range member.FindAllSubmatch(code, -1) {
+		name := string(m[1]) + string(m[2])
+		if !slices.Contains([]string{"constructor", "if", "for", "return", "frame", "reject"}, name) &&
+			!regexp.MustCompile(`(?m)^  (readonly )?`+name+`[?:(]`).Match(types) {
+			t.Errorf("duplex.d.ts does not know %s", name)
+		}
+	}
+	events := regexp.MustCompile(`for \(const type of \[(.*)\]\)`).FindSubmatch(code)
+	for _, m := range regexp.MustCompile(`"(\w+)"`).FindAllSubmatch(events[1], -1) {
+		want(t, "times of on"+string(m[1])+" in duplex.d.ts", strings.Contains(string(types), "\n  on"+string(m[1])+": "), true)
 	}
 }
 
