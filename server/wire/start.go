@@ -11,8 +11,8 @@ import (
 // MaxLast is how many of the newest messages, and MaxLimit how many of any, may be
 // asked for at once.
 const (
-	MaxLast  = 1000
-	MaxLimit = 1000
+	MaxLast  = hub.MaxLimit
+	MaxLimit = hub.MaxLimit
 )
 
 // A Start says where a subscription begins and for whom it is, as the parameters of a

@@ -76,15 +76,17 @@ func (m *member) open(c *event.Conn) {
 		_ = c.SendPrepared(f) // its OnClose tells
 		m.sent(c, f, msg)
 	}
+	waits := len(m.early) > 0 && !m.held
 	m.early = nil
 	m.conn.Store(c)
 	end := m.end
 	m.mu.Unlock()
-	if end != nil {
+	switch {
+	case end != nil:
 		_ = c.Close(end.code, end.reason)
-		return
+	case waits:
+		m.sub.Resume()
 	}
-	m.sub.Resume()
 }
 
 // Deliver sends msg to the socket and never waits for it.
