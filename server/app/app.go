@@ -24,7 +24,8 @@ import (
 // for streams and requests that wait.
 const (
 	headerTimeout  = 10 * time.Second // for the head of a request
-	requestTimeout = 30 * time.Second // for the whole of it, and again for its answer
+	requestTimeout = 30 * time.Second // for the whole of it
+	answerTimeout  = time.Minute      // until it is answered, which is longer: who was too slow is told so
 	idleTimeout    = 2 * time.Minute  // between two requests
 	maxHeader      = 64 << 10         // bytes
 )
@@ -59,7 +60,7 @@ func New(c Config) *App {
 	a.http = http.Server{
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       requestTimeout,
-		WriteTimeout:      requestTimeout,
+		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(a.config.Log.Handler(), slog.LevelWarn),
