@@ -105,6 +105,12 @@ var floors = []floor{
 		why:   "the suite that every engine and store passes",
 	},
 	{
+		room:  "client",
+		may:   []string{"websocket"},
+		tests: wireTests,
+		why:   "the topics from outside: it knows the protocol, and no hub",
+	},
+	{
 		room:  "examples/...",
 		may:   library,
 		tests: []string{"internal/assert"},
@@ -112,7 +118,7 @@ var floors = []floor{
 	},
 	{
 		room:  "server/...",
-		may:   append([]string{"websocket/event/...", "websocket/browser/...", "websocket/conformance/...", "websocket", "hub"}, belowConn...),
+		may:   append([]string{"websocket/event/...", "websocket/browser/...", "websocket/conformance/...", "websocket", "hub", "client"}, belowConn...),
 		tests: []string{"internal/assert", "websocket/...", "hub/...", "examples/..."},
 		why:   "the product, on the library and never below it",
 	},
