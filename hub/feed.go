@@ -114,13 +114,9 @@ func (fd *feed) unhold(s *Subscription) { delete(fd.slow, s) }
 // begin finds out where s begins. The lock is held.
 func (fd *feed) begin(s *Subscription, o *SubscribeOptions) {
 	s.pos = fd.pos
-	if o.After.IsZero() {
-		return
-	}
-	s.pos = o.After
-	if o.After.Epoch != fd.hub.engine.Epoch() || o.After.Offset > fd.hub.engine.Newest() {
-		s.gap = true
-		s.pos = Cursor{Epoch: fd.hub.engine.Epoch(), Time: o.After.Time}
+	if !o.After.IsZero() {
+		s.pos = o.After
+		fd.hub.checkEpoch(s)
 	}
 }
 

@@ -25,11 +25,11 @@ type PresenceChange struct {
 }
 
 // Encoded returns the encoding of the change in a form, as [Message.Encoded] does.
-func (c *PresenceChange) Encoded(f Form, make func(c *PresenceChange) any) any {
+func (c *PresenceChange) Encoded(f Form, encode func(c *PresenceChange) any) any {
 	if p := c.forms[f].Load(); p != nil {
 		return *p
 	}
-	v := make(c)
+	v := encode(c)
 	c.forms[f].Store(&v)
 	return v
 }

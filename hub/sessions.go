@@ -106,8 +106,8 @@ func (s *sessions) find(id string) (st *sessionState, found bool, err error) {
 	if s.closed {
 		return nil, false, ErrClosed
 	}
-	if st = s.known[id]; st != nil {
-		return st, true, nil
+	if known := s.known[id]; known != nil {
+		return known, true, nil
 	}
 	if len(s.known) >= s.max && !s.expireOldest(now) {
 		return nil, false, ErrBusy

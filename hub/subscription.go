@@ -70,7 +70,8 @@ type Subscription struct {
 	stale    bool   // has missed a change of it
 	attached bool   // was told Attached
 	caught   bool   // was told Live
-	gap      bool   // is to be told of a gap behind pos
+	gap      bool   // is to be told of a gap before pos
+	drop     bool   // is too far behind, and to leave out the oldest
 	gapped   uint64 // the sink knows that something is lost up to this offset; for wildcards
 	lagging  bool   // is live, or was, so that the bounds for slow ones hold
 	choosey  bool   // leaves something out while it is live
@@ -100,6 +101,15 @@ type source interface {
 	// hold takes note that s is held, and unhold that it is live or has ended.
 	hold(s *Subscription)
 	unhold(s *Subscription)
+}
+
+// checkEpoch has s begin with what there is, and a gap, if its position is none of these
+// logs.
+func (h *Hub) checkEpoch(s *Subscription) {
+	if s.pos.Epoch != h.engine.Epoch() || s.pos.Offset > h.engine.Newest() {
+		s.gap = true
+		s.pos = Cursor{Epoch: h.engine.Epoch(), Time: s.pos.Time}
+	}
 }
 
 // Filter returns what was subscribed to.
@@ -193,6 +203,9 @@ var errClosed = ErrClosed
 
 // finish ends it. The caller is the one who pumps.
 func (s *Subscription) finish() {
+	if s.gap { // its position is behind the gap already
+		s.tell()
+	}
 	if why := *s.ending.Load(); why != nil {
 		s.sink.Notify(s, Notice{Kind: Ended, At: s.pos, Err: why})
 	}

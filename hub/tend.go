@@ -204,7 +204,7 @@ func (t *topic) checkSlow() {
 			continue
 		}
 		if t.settings.Slow == SlowDropOldest {
-			t.skip(s)
+			s.drop = true
 			s.state.Store(held)
 			continue
 		}
@@ -223,7 +223,7 @@ func (t *topic) late(s *Subscription) bool {
 	return s.pos.Offset < t.ring.floor || t.ring.bytes > t.settings.MaxLag && t.ring.lag(s.pos.Offset) > t.settings.MaxLag
 }
 
-// skip has s go on so that it is not too far behind. The lock is held.
+// skip has s, which is too far behind, go on where it is not. The lock is held.
 func (t *topic) skip(s *Subscription) {
 	i := max(t.ring.after(s.pos.Offset), 0)
 	for behind := t.ring.lag(s.pos.Offset); i < t.ring.n && behind > t.settings.MaxLag; i++ {
@@ -233,5 +233,5 @@ func (t *topic) skip(s *Subscription) {
 	if i < t.ring.n {
 		s.pos = t.before(i)
 	}
-	s.gap, s.cold = true, nil
+	s.gap, s.drop = true, false
 }

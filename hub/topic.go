@@ -121,10 +121,7 @@ func (t *topic) begin(s *Subscription, o *SubscribeOptions) {
 	switch {
 	case !o.After.IsZero():
 		s.pos = o.After
-		if o.After.Epoch != t.hub.engine.Epoch() || o.After.Offset > t.hub.engine.Newest() {
-			s.gap = true
-			s.pos = Cursor{Epoch: t.hub.engine.Epoch(), Time: o.After.Time}
-		}
+		t.hub.checkEpoch(s)
 	case o.Last > 0 && (o.Last <= t.ring.n || !t.hub.durable):
 		if n := min(o.Last, t.ring.n); n > 0 {
 			s.pos = t.before(t.ring.n - n)
@@ -154,6 +151,9 @@ func (t *topic) page(s *Subscription, dst []*Message) (list []*Message, cold boo
 		return dst, false
 	case s.last > 0:
 		return nil, true
+	case s.drop:
+		t.skip(s)
+		return nil, false
 	case s.snap > 0:
 		if !t.complete() {
 			return nil, true
