@@ -1,5 +1,6 @@
 // The page: puts its parts together, and the room into the URL.
 
+import { Duplex } from "./duplex.js";
 import { Log } from "./log.js";
 import { loadMe, saveName } from "./me.js";
 import { pageURL, roomOf, roomProblem, socketURL, DEFAULT_ROOM } from "./room.js";
@@ -11,36 +12,39 @@ const $ = (id) => document.getElementById(id);
 
 const me = loadMe();
 const log = new Log($("log"), $("messages"));
-const state = new StateView();
+const state = new StateView(start);
 const composer = new Composer();
+let duplex = null;
 let visit = null;
 let room = "";
 let unread = 0;
 
-/** Leaves the room and enters another; what nobody has seen goes back into the box. */
+/** Connects. All rooms share the connection, so what was written in one is sent though another was entered. */
+function start() {
+  visit?.end();
+  visit = null;
+  duplex = new Duplex("/ws");
+  state.watch(duplex);
+  enterFromURL();
+}
+
+/** Leaves the room and enters another. */
 function enter(name) {
-  leave();
+  visit?.end();
   room = name;
   $("room").value = room;
   roomChanged();
   setUnread(0);
   log.clear();
-  const url = socketURL(room, location.href);
-  visit = new Visit(url, me, log);
+  visit = new Visit(duplex, room, me, log);
   visit.addEventListener("people", people);
   visit.addEventListener("heard", () => { if (document.hidden) setUnread(unread + 1); });
-  state.watch(visit.socket);
-  showTerminal(decodeURI(url));
+  showTerminal(decodeURI(socketURL(room, location.href)));
   people();
 }
 
-function leave() {
-  if (visit) composer.putBack(visit.end().join("\n"));
-  visit = null;
-}
-
 function people() {
-  showPeople(me, visit.others, visit.socket.state !== "open");
+  showPeople(me, visit.others, duplex.state !== "open");
 }
 
 function setUnread(n) {
@@ -113,9 +117,10 @@ $("name").addEventListener("change", () => {
   const name = cleanName($("name").value) || me.name;
   $("name").value = name;
   if (name === me.name) return;
+  const before = me.name;
   me.name = name;
   saveName(name);
-  visit.renamed();
+  visit.renamed(before);
 });
 $("name").addEventListener("keydown", (event) => {
   if (event.key !== "Enter") return;
@@ -132,8 +137,9 @@ log.addEventListener("missed", () => {
 });
 
 document.addEventListener("visibilitychange", () => { if (!document.hidden) setUnread(0); });
-window.addEventListener("pagehide", leave);
-window.addEventListener("pageshow", ({ persisted }) => { if (persisted) enterFromURL(); });
+// A page that is left says so at once, and one that a browser kept comes back.
+window.addEventListener("pagehide", () => duplex.close());
+window.addEventListener("pageshow", ({ persisted }) => { if (persisted) start(); });
 
-enterFromURL();
+start();
 if (matchMedia("(pointer: fine)").matches) composer.focus();

@@ -36,8 +36,11 @@ export function nameOf(name, className = "name") {
   return tint(el("bdi", { className }, name), name);
 }
 
+/** The time of day, and the day if it is not today. */
 export function timeOf(at) {
-  const short = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const today = at.toDateString() === new Date().toDateString();
+  const day = today ? {} : { day: "numeric", month: "short" };
+  const short = at.toLocaleString([], { ...day, hour: "2-digit", minute: "2-digit" });
   return el("time", { dateTime: at.toISOString(), title: at.toLocaleString() }, short);
 }
 

@@ -17,6 +17,9 @@ const TOGETHER = 5 * 60_000;
 /** This close to the end, in pixels, the list follows what is new. */
 const NEAR_END = 80;
 
+/** What comes so soon after a room was entered, in ms, is not read out. */
+const ENTERING = 1000;
+
 const DELIVERY = { waiting: "not sent yet", sent: "sending…", failed: "not sent" };
 
 export class Log extends EventTarget {
@@ -39,26 +42,28 @@ export class Log extends EventTarget {
     return this.#missed;
   }
 
-  /** Shows a message of somebody: { name, text, cut }. */
-  message({ name, text, cut }) {
+  /** Shows a message, { name, text, cut }, that was sent at a time. */
+  message({ name, text, cut }, own, at) {
     const content = el("p", { className: "text", dir: "auto", dataset: { testid: "message-text" } }, ...linked(text));
     if (cut > 0) content.append(el("span", { className: "cut" }, `… ${cut} more characters are not shown`));
-    this.#add(line({ name, own: false, content }));
+    const item = line({ name, own, content, at });
+    if (own) item.dataset.delivery = "delivered";
+    this.#add(item);
   }
 
   /** Shows binary data of somebody as what wire.js took it for. */
-  binary(found, buffer) {
+  binary(found, bytes, at) {
     const name = "guest";
-    const content = found.kind === "picture" ? this.#picture(found, buffer) : hexPreview(found);
-    this.#add(line({ name, own: false, content }));
+    const content = found.kind === "picture" ? this.#picture(found, bytes) : hexPreview(found);
+    this.#add(line({ name, own: false, content, at }));
   }
 
-  /** Shows an entry of the outbox, or its new state. onAgain is called if a person wants it sent again. */
+  /** Shows { id, name, text, state }, which is on its way, or its new state. onAgain is called if a person wants it sent again. */
   onWay(entry, onAgain) {
     let item = this.#onWay.get(entry.id);
     if (!item) {
       const content = el("p", { className: "text", dir: "auto", dataset: { testid: "message-text" } }, ...linked(entry.text));
-      item = line({ name: entry.name, own: true, content });
+      item = line({ name: entry.name, own: true, content, at: new Date() });
       this.#onWay.set(entry.id, item);
       this.#insert(item, null);
       this.toEnd();
@@ -72,11 +77,12 @@ export class Log extends EventTarget {
     item.querySelector(".stamp").append(note);
   }
 
-  /** A message of ours came back: it takes its place among what was said. */
-  delivered(id) {
+  /** A message of ours came back, with its time: it takes its place among what was said. */
+  delivered(id, at) {
     const item = this.#onWay.get(id);
     if (!item) return;
     this.#onWay.delete(id);
+    if (at) setTime(item, at);
     item.dataset.delivery = "delivered";
     item.querySelector(".delivery")?.remove();
     const { value: next = null } = this.#onWay.values().next();
@@ -93,8 +99,10 @@ export class Log extends EventTarget {
     this.#add(item, false);
   }
 
-  /** Empties the list. */
+  /** Empties the list, for a room that is entered. */
   clear() {
+    this.#list.setAttribute("aria-busy", "true");
+    setTimeout(() => this.#list.removeAttribute("aria-busy"), ENTERING);
     for (const { url } of this.#pictures) URL.revokeObjectURL(url);
     this.#pictures = [];
     this.#onWay.clear();
@@ -118,7 +126,6 @@ export class Log extends EventTarget {
   }
 
   #insert(item, before) {
-    item.at = Date.now();
     this.#list.insertBefore(item, before);
     group(item);
     group(item.nextElementSibling);
@@ -144,8 +151,8 @@ export class Log extends EventTarget {
     for (const item of this.#list.children) group(item);
   }
 
-  #picture({ type, size }, buffer) {
-    const url = URL.createObjectURL(new Blob([buffer], { type }));
+  #picture({ type, size }, bytes) {
+    const url = URL.createObjectURL(new Blob([bytes], { type }));
     const what = `${type.slice("image/".length).toUpperCase()} picture, ${formatSize(size)}`;
     const gone = (why) => { figure.replaceChildren(`${what}, ${why}`); URL.revokeObjectURL(url); };
     const img = el("img", { src: url, alt: what });
@@ -173,12 +180,18 @@ export class Log extends EventTarget {
   }
 }
 
-function line({ name, own, content }) {
-  const stamp = el("span", { className: "stamp" }, timeOf(new Date()));
+function line({ name, own, content, at }) {
+  const stamp = el("span", { className: "stamp" }, timeOf(at));
   const item = el("li", { className: "message", dataset: { testid: "message", own: String(own), name } },
     nameOf(own ? "You" : name), el("div", { className: "bubble" }, content, stamp));
+  item.at = at.getTime();
   if (!own) item.prepend(avatar(name));
   return item;
+}
+
+function setTime(item, at) {
+  item.at = at.getTime();
+  item.querySelector("time").replaceWith(timeOf(at));
 }
 
 function hexPreview({ size, preview }) {

@@ -2,7 +2,7 @@
 // title, and the box to write in.
 
 import { avatar, el, nameOf } from "./dom.js";
-import { byteLength, formatSize, MAX_TEXT } from "./wire.js";
+import { byteLength, cleanName, formatSize, MAX_TEXT } from "./wire.js";
 
 /** More people than this are counted, not listed. */
 const MOST_LISTED = 100;
@@ -14,37 +14,40 @@ const $ = (id) => document.getElementById(id);
 
 /** The state of the connection in words, and counting down while it waits. */
 export class StateView {
-  #socket = null;
+  #duplex = null;
   #timer = null;
   #said = "connecting";
 
-  constructor() {
-    $("reconnect").addEventListener("click", () => this.#socket?.reconnect());
+  /** again is called when a person wants to connect after it was closed. */
+  constructor(again) {
+    $("reconnect").addEventListener("click", () => this.#duplex.state === "closed" ? again() : this.#duplex.connect());
+    for (const type of ["online", "offline"]) window.addEventListener(type, () => this.#show());
   }
 
-  /** Shows the state of socket from now on. */
-  watch(socket) {
-    this.#socket = socket;
-    socket.addEventListener("state", () => { if (socket === this.#socket) this.#show(); });
+  /** Shows the state of duplex from now on. */
+  watch(duplex) {
+    this.#duplex = duplex;
+    duplex.addEventListener("state", () => { if (duplex === this.#duplex) this.#show(); });
     this.#show();
   }
 
   #show() {
     clearTimeout(this.#timer);
-    const { state } = this.#socket;
-    if (state === "closed") return;
+    const state = this.#duplex.state === "waiting" && !navigator.onLine ? "offline" : this.#duplex.state;
+    const waits = state === "waiting" || state === "offline";
     $("state").dataset.state = state;
     $("state-text").textContent = this.#words(state);
-    $("reconnect").hidden = state !== "waiting" && state !== "offline";
+    $("reconnect").hidden = !waits && state !== "closed";
     this.#announce(state);
-    if (!$("reconnect").hidden) this.#timer = setTimeout(() => this.#show(), 250);
+    if (waits) this.#timer = setTimeout(() => this.#show(), 250);
   }
 
   #words(state) {
-    const seconds = Math.max(0, Math.ceil((this.#socket.retryAt - Date.now()) / 1000));
+    const seconds = Math.max(0, Math.ceil((this.#duplex.retryAt - Date.now()) / 1000));
     switch (state) {
       case "connecting": return "Connecting…";
       case "open": return "Connected";
+      case "closed": return "Closed by the server";
       case "offline": return `Offline, next try in ${seconds} s`;
       default: return `Reconnecting in ${seconds} s`;
     }
@@ -55,22 +58,22 @@ export class StateView {
     if (state === "connecting" || state === this.#said) return;
     this.#said = state;
     $("announce").textContent =
-      { open: "Connected", waiting: "Connection lost, reconnecting", offline: "Offline" }[state];
+      { open: "Connected", waiting: "Connection lost, reconnecting", offline: "Offline", closed: "Closed by the server" }[state];
   }
 }
 
 /** Shows me and the others; stale means that nobody can be sure while there is no connection. */
-export function showPeople(me, others, stale) {
-  $("count").textContent = String(others.length + 1);
+export function showPeople(me, { names, count }, stale) {
+  $("count").textContent = String(count + 1);
   $("here").dataset.stale = String(stale);
-  const items = [person(me.name, true), ...others.slice(0, MOST_LISTED).map(({ name }) => person(name, false))];
-  if (others.length > MOST_LISTED) {
-    items.push(el("li", { className: "person" }, `and ${others.length - MOST_LISTED} more`));
-  }
+  const listed = names.slice(0, MOST_LISTED);
+  const items = [person(me.name, true), ...listed.map((name) => person(name, false))];
+  if (count > listed.length) items.push(el("li", { className: "person" }, `and ${count - listed.length} more`));
   $("people").replaceChildren(...items);
 }
 
-function person(name, own) {
+function person(value, own) {
+  const name = cleanName(value) || "guest";
   const item = el("li", { className: "person", dataset: { testid: "person" } }, avatar(name), nameOf(name, "person-name"));
   if (own) item.append(el("span", { className: "you" }, "you"));
   return item;
@@ -100,12 +103,6 @@ export class Composer extends EventTarget {
       event.preventDefault();
       this.#submit();
     });
-  }
-
-  /** Puts text back, in front of what is in the box. */
-  putBack(text) {
-    this.#text.value = [text, this.#text.value].filter(Boolean).join("\n");
-    this.#changed();
   }
 
   focus() {

@@ -1,186 +1,151 @@
-// A visit is the time spent in one room: its connection, who else is there,
-// and what was written but has not come back yet.
+// A visit is the time spent in one room: what was said before and since, who
+// else is there, and what was written but has not come back yet.
 
 import { clock, nameOf } from "./dom.js";
-import { randomId } from "./me.js";
-import { Outbox, Recent } from "./outbox.js";
-import { ANSWER_DELAY, HEARTBEAT, Presence } from "./presence.js";
-import { Socket } from "./socket.js";
-import { encodeMessage, encodePresence, parseBinary, parseText } from "./wire.js";
+import { isOwn, keepOwn, randomId } from "./me.js";
+import { parseValue, renaming } from "./wire.js";
 
-/** Everything sent comes back; if nothing comes for so long, in ms, the connection is dead. */
-const ANSWER_WITHIN = 10_000;
+/** Whoever enters sees this many messages of those who were there before. */
+const HISTORY = 50;
 
-/** After a time without a connection, or unseen, others have so long to be heard of, in ms. */
-const GRACE = 25_000;
+/** More people than this who come or go together are counted, not named. */
+const MOST_NAMED = 5;
 
-/** How often old entries are looked for, in ms. */
-const SWEEP = 2_000;
+/** Ends of a connection that are part of life: the server goes and comes back, or the network does. */
+const USUAL = [1000, 1001, 1005, 1006, 1012, 1013];
 
 export class Visit extends EventTarget {
+  #duplex;
+  #room;
   #me;
   #log;
-  #presence = new Presence();
-  #outbox = new Outbox();
-  #recent = new Recent();
-  #beaten = 0; // when this page last said that it is here
+  #sub;
+  #people = { here: new Set(), count: 1 };
+  #onWay = new Map(); // id → what was written here and has not come back
+  #renamed = new Set(); // names that come and go because of a new name
+  #entered = Date.now();
   #lostAt = null; // when the connection ended, if it was open before
   #stop = new AbortController();
-  #timer;
 
-  /** Events: "people" when the list changed, "heard" for every message of somebody else. */
-  constructor(url, me, log) {
+  /** Events: "people" when the list changed, "heard" for every new message of somebody else. */
+  constructor(duplex, room, me, log) {
     super();
+    this.#duplex = duplex;
+    this.#room = room;
     this.#me = me;
     this.#log = log;
-    this.socket = new Socket(url, { answerWithin: ANSWER_WITHIN });
-    this.socket.addEventListener("open", () => this.#opened());
-    this.socket.addEventListener("close", ({ code, reason }) => this.#lost(code, reason));
-    this.socket.addEventListener("message", ({ data }) => this.#received(data));
-    const { signal } = this.#stop;
-    document.addEventListener("visibilitychange", () => this.#looked(), { signal });
-    // A new network may have broken the connection without a word: ask.
-    for (const name of ["online", "offline"]) window.addEventListener(name, () => this.#announce("here"), { signal });
-    this.#timer = setInterval(() => this.#tick(), SWEEP);
+    this.#subscribe();
+    duplex.addEventListener("state", (event) => this.#linked(event), { signal: this.#stop.signal });
   }
 
+  /** Who else is here: their names in order, as far as they are known, and how many they are. */
   get others() {
-    return this.#presence.others();
+    const names = [...this.#people.here].filter((name) => name !== this.#me.name);
+    return { names: names.sort(byName), count: Math.max(names.length, this.#people.count - 1) };
   }
 
   /** Sends text, now or when there is a connection. */
   say(text) {
-    const entry = this.#outbox.add(randomId(), this.#me.name, text);
-    this.#show(entry);
-    this.#flush();
+    const entry = { id: randomId(), name: this.#me.name, text, stored: false };
+    keepOwn(entry.id);
+    this.#onWay.set(entry.id, entry);
+    this.#publish(entry);
   }
 
-  /** Tells the others the new name in me. */
-  renamed() {
-    this.#announce("rename");
+  /** Tells the others the new name in me; before is the one until now. */
+  renamed(before) {
+    this.#duplex.publish(this.#room, renaming(before, this.#me.name)).catch(() => {}); // presence tells it too
+    this.#subscribe(this.#sub.at);
     this.#changed();
   }
 
-  /** Leaves for good; returns the texts that nobody has seen. */
+  /** Leaves the room. What is still on its way gets there. */
   end() {
     this.#stop.abort();
-    clearInterval(this.#timer);
-    this.#announce("leave");
-    this.socket.close(1000);
-    return this.#outbox.entries().map(({ text }) => text);
+    this.#sub.close();
   }
 
-  #opened() {
-    if (this.#lostAt) {
-      this.#log.note("away", `You were away from ${clock(this.#lostAt)} to ${clock(new Date())}; ` +
-        "messages in between are not shown.");
-      this.#lostAt = null;
-      this.#presence.doubt(Date.now(), GRACE);
+  #subscribe(after) {
+    const sub = this.#duplex.subscribe(this.#room, { after, last: HISTORY, presence: true, as: this.#me.name });
+    this.#sub = sub;
+    sub.onmessage = (event) => this.#received(event);
+    sub.ongap = () => this.#gap();
+    sub.onpresence = (event) => this.#present(event);
+    sub.onerror = ({ error }) => this.#log.note("closed", `You cannot be in this room: ${error.message}`);
+  }
+
+  async #publish(entry) {
+    const { id, name, text } = entry;
+    this.#show(entry, this.#duplex.state === "open" ? "sent" : "waiting");
+    try {
+      await this.#duplex.publish(this.#room, { id, name, text }, { id });
+      entry.stored = true; // its place is where it comes back
+    } catch {
+      this.#show(entry, "failed");
     }
-    this.#announce("join");
-    this.#flush();
+  }
+
+  #show(entry, state) {
+    entry.state = state;
+    if (this.#stop.signal.aborted || !this.#onWay.has(entry.id)) return;
+    this.#log.onWay(entry, () => this.#publish(entry));
+  }
+
+  #linked({ code, reason }) {
+    const { state } = this.#duplex;
+    if (state === "open") {
+      for (const entry of this.#onWay.values()) if (entry.state === "waiting") this.#show(entry, "sent");
+    } else if (state !== "connecting") {
+      this.#lostAt ??= new Date();
+      for (const entry of this.#onWay.values()) if (entry.state === "sent") this.#show(entry, "waiting");
+      if (reason && !USUAL.includes(code)) {
+        this.#log.note("closed", `The server closed the connection: ${reason} (${code})`);
+      }
+    }
+    this.#changed();
+  }
+
+  #received({ data, by, ts }) {
+    this.#lostAt = null;
+    const at = new Date(ts);
+    const found = parseValue(data, by);
+    if (found.kind === "rename") return this.#nameChanged(found, at);
+    if (found.kind !== "message") this.#log.binary(found, data, at);
+    else if (this.#onWay.delete(found.id)) return this.#log.delivered(found.id, at);
+    else this.#log.message(found, isOwn(found.id), at);
+    if (ts > this.#entered) this.dispatchEvent(new Event("heard"));
+  }
+
+  #gap() {
+    const away = this.#lostAt ? ` You were away from ${clock(this.#lostAt)} to ${clock(new Date())}.` : "";
+    this.#log.note("gap", `Messages are missing here: the server does not have them any more.${away}`);
+    // What is stored may be among them.
+    for (const { id, stored } of this.#onWay.values()) if (stored && this.#onWay.delete(id)) this.#log.delivered(id);
+  }
+
+  #nameChanged({ name, to }, at) {
+    this.#log.note("rename", nameOf(name), " is now ", nameOf(to));
+    if (at < this.#entered) return;
+    this.#renamed.add(name).add(to);
+  }
+
+  #present({ here, count, join, leave }) {
+    this.#lostAt = null;
+    this.#people = { here, count };
+    this.#note("join", " joined", join);
+    this.#note("leave", " left", leave);
     this.#changed();
   }
 
-  #lost(code, reason) {
-    this.#lostAt ??= this.#beaten ? new Date() : null;
-    // 1001, 1012 and 1013 are a server that goes and comes back; 1006 has no reason from it.
-    if (reason && ![1001, 1006, 1012, 1013].includes(code)) {
-      this.#log.note("closed", `The server closed the connection: ${reason} (${code})`);
-    }
-    this.#outbox.lost();
-    for (const entry of this.#outbox.entries()) this.#show(entry);
-    this.#changed();
-  }
-
-  #flush() {
-    for (const entry of this.#outbox.due()) {
-      if (!this.socket.send(encodeMessage(entry))) return;
-      this.#outbox.sent(entry);
-      this.#show(entry);
-    }
-  }
-
-  #show(entry) {
-    this.#log.onWay(entry, () => {
-      this.#outbox.again(entry);
-      this.#show(entry);
-      this.#flush();
-    });
-  }
-
-  #received(data) {
-    this.#beat();
-    if (typeof data !== "string") {
-      this.#log.binary(parseBinary(data), data);
-      this.#heard();
-      return;
-    }
-    const found = parseText(data);
-    if (found?.kind === "presence") this.#present(found);
-    if (found?.kind === "message") this.#said(found);
-  }
-
-  #said(message) {
-    if (message.id !== undefined) {
-      if (this.#recent.seen(message.id)) return;
-      if (this.#outbox.back(message.id)) return this.#log.delivered(message.id);
-    }
-    this.#log.message(message);
-    this.#heard();
-  }
-
-  #present({ type, client, name }) {
-    if (client === this.#me.client) return;
-    if (type === "leave") {
-      const known = this.#presence.left(client);
-      if (known !== undefined) this.#log.note("leave", nameOf(known), " left");
-    } else {
-      const { change, before } = this.#presence.saw(client, name, Date.now());
-      if (change === "new" && type === "join") this.#log.note("join", nameOf(name), " joined");
-      if (change === "renamed") this.#log.note("rename", nameOf(before), " is now ", nameOf(name));
-      if (change === "known") return this.#answer(type);
-    }
-    this.#changed();
-    this.#answer(type);
-  }
-
-  /** Somebody who joins is told who is here, by each after another moment. */
-  #answer(type) {
-    if (type !== "join" || !this.#presence.answers()) return;
-    setTimeout(() => { if (!this.#stop.signal.aborted) this.#announce("here"); }, Math.random() * ANSWER_DELAY);
-  }
-
-  #announce(type) {
-    if (this.socket.send(encodePresence(type, this.#me.client, this.#me.name))) this.#beaten = Date.now();
-  }
-
-  /**
-   * Says "here" when it is time. It is called by the clock and with every
-   * message, because browsers slow the clock of a hidden page down to a minute.
-   */
-  #beat() {
-    if (Date.now() - this.#beaten >= HEARTBEAT) this.#announce("here");
-  }
-
-  #tick() {
-    this.#beat();
-    // A hidden page may have slept through the heartbeats of the others.
-    if (document.hidden || this.socket.state !== "open") return;
-    const gone = this.#presence.expire(Date.now());
-    for (const name of gone) this.#log.note("leave", nameOf(name), " left");
-    if (gone.length > 0) this.#changed();
-  }
-
-  #looked() {
-    if (!document.hidden) this.#presence.extend(Date.now(), GRACE);
-  }
-
-  #heard() {
-    this.dispatchEvent(new Event("heard"));
+  #note(kind, what, names) {
+    const told = names.filter((name) => name !== this.#me.name && !this.#renamed.delete(name));
+    if (told.length > MOST_NAMED) this.#log.note(kind, `${told.length} people${what}`);
+    else for (const name of told) this.#log.note(kind, nameOf(name), what);
   }
 
   #changed() {
     this.dispatchEvent(new Event("people"));
   }
 }
+
+const byName = (a, b) => a.localeCompare(b, undefined, { numeric: true }) || (a < b ? -1 : 1);

@@ -1,10 +1,10 @@
 // What the page sends and understands. A room passes on whatever is sent to
 // it, by anybody, so nothing here trusts what it reads.
 //
-//   {"id":"…","name":"Ann","text":"hi"}                         a message
-//   {"type":"join","client":"…","name":"Ann"}                   also here, leave, rename
-//   any other text                                              a message of a guest
-//   binary                                                      a picture, or bytes
+//   {"id":"…","name":"Ann","text":"hi"}             a message, as JSON or as text of that form
+//   {"type":"rename","name":"Ann","to":"Änne"}      somebody has a new name
+//   any other text or JSON                          a message of a guest
+//   binary                                          a picture, or bytes
 
 /** The longest message that can be written, in bytes of UTF-8. */
 export const MAX_TEXT = 8192;
@@ -21,7 +21,6 @@ export const MAX_PICTURE = 1 << 20;
 const MAX_NAME = 32;
 const MAX_ID = 64;
 const GUEST = "guest";
-const PRESENCE = new Set(["join", "here", "leave", "rename"]);
 
 /** Size of text on the wire, in bytes. */
 export function byteLength(text) {
@@ -38,41 +37,40 @@ export function cleanName(value) {
   return [...line.trim()].slice(0, MAX_NAME).join("").trim();
 }
 
-export function encodeMessage({ id, name, text }) {
-  return JSON.stringify({ id, name, text });
-}
-
-export function encodePresence(type, client, name) {
-  return JSON.stringify({ type, client, name });
+/** What is sent when somebody takes a new name. */
+export function renaming(name, to) {
+  return { type: "rename", name, to };
 }
 
 /**
- * Reads a text frame: { kind: "message", id, name, text, cut } where id is
- * undefined if it has none and cut counts the characters left out, or
- * { kind: "presence", type, client, name }, or null if it makes no sense.
+ * Reads what came from a room, of a publisher whose name the server may know:
+ *
+ *   { kind: "message", id, name, text, cut }    id is undefined if it has none, cut
+ *                                               counts the characters left out
+ *   { kind: "rename", name, to }
+ *   { kind: "picture", type, size }
+ *   { kind: "binary", size, preview }           with the first 16 bytes in hex
  */
-export function parseText(frame) {
-  const value = frame.length <= MAX_JSON ? parseObject(frame) : undefined;
-  if (value && "type" in value) return parsePresence(value);
-  if (value && "text" in value) {
-    if (typeof value.text !== "string") return null;
-    return message(isId(value.id) ? value.id : undefined, cleanName(value.name) || GUEST, value.text);
+export function parseValue(value, by) {
+  if (value instanceof Uint8Array) return parseBinary(value);
+  const from = cleanName(by);
+  const object = typeof value === "string" ? parseObject(value) : value;
+  if (typeof object?.text === "string") {
+    return message(isId(object.id) ? object.id : undefined, from || cleanName(object.name) || GUEST, object.text);
   }
-  return message(undefined, GUEST, frame);
+  if (object?.type === "rename" && cleanName(object.name) && cleanName(object.to)) {
+    return { kind: "rename", name: from || cleanName(object.name), to: cleanName(object.to) };
+  }
+  return message(undefined, from || GUEST, typeof value === "string" ? value : JSON.stringify(value));
 }
 
-function parseObject(frame) {
-  if (!frame.trimStart().startsWith("{")) return undefined;
+function parseObject(text) {
+  if (text.length > MAX_JSON || !text.trimStart().startsWith("{")) return undefined;
   try {
-    return JSON.parse(frame);
+    return JSON.parse(text);
   } catch {
     return undefined;
   }
-}
-
-function parsePresence({ type, client, name }) {
-  if (!PRESENCE.has(type) || !isId(client)) return null;
-  return { kind: "presence", type, client, name: cleanName(name) || GUEST };
 }
 
 function message(id, name, text) {
@@ -84,12 +82,7 @@ function isId(value) {
   return typeof value === "string" && value.length > 0 && value.length <= MAX_ID;
 }
 
-/**
- * Reads a binary frame: { kind: "picture", type, size } or
- * { kind: "binary", size, preview } with the first 16 bytes in hex.
- */
-export function parseBinary(buffer) {
-  const bytes = new Uint8Array(buffer);
+function parseBinary(bytes) {
   const type = pictureType(bytes);
   if (type && bytes.length <= MAX_PICTURE) return { kind: "picture", type, size: bytes.length };
   return { kind: "binary", size: bytes.length, preview: hex(bytes) };

@@ -1,45 +1,45 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { byteLength, cleanName, encodeMessage, encodePresence, formatSize, hex, MAX_PICTURE, parseBinary, parseText } from "../page/wire.js";
+import { byteLength, cleanName, formatSize, hex, MAX_PICTURE, parseValue, renaming } from "../page/wire.js";
 
 const guest = (text) => ({ kind: "message", id: undefined, name: "guest", text, cut: 0 });
 
-test("what the page writes it reads", () => {
+test("messages of the page are read from JSON, and from text of that form", () => {
   const message = { id: "x1", name: "Ann", text: "hi \"you\"\n<b>" };
-  assert.equal(encodeMessage({ ...message, state: "sent" }), JSON.stringify(message));
-  assert.deepEqual(parseText(encodeMessage(message)), { kind: "message", ...message, cut: 0 });
-  for (const type of ["join", "here", "leave", "rename"]) {
-    assert.deepEqual(parseText(encodePresence(type, "c1", "Ann")), { kind: "presence", type, client: "c1", name: "Ann" });
+  for (const value of [message, JSON.stringify(message)]) {
+    assert.deepEqual(parseValue(value), { kind: "message", ...message, cut: 0 });
   }
+  assert.deepEqual(parseValue(renaming("Ann", "Änne")), { kind: "rename", name: "Ann", to: "Änne" });
 });
 
-test("text that is not of the page comes from a guest, as it is", () => {
+test("what is not of the page comes from a guest, as it is", () => {
   for (const text of ["hi", "", "42", "\"hi\"", "null", "[1]", "{", "{broken", "{}", "{\"temperature\":21}", "<b>hi</b>"]) {
-    assert.deepEqual(parseText(text), guest(text));
+    assert.deepEqual(parseValue(text), guest(text));
+  }
+  for (const value of [null, 42, true, [1], {}, { temperature: 21 }, { text: 1 }, { text: null, id: "1" }, { type: "rename" },
+    { type: "rename", name: "Ann" }, { type: "rename", name: "Ann", to: "\u202e" }, { type: "constructor" }]) {
+    assert.deepEqual(parseValue(value), guest(JSON.stringify(value)));
   }
 });
 
-test("a message may lack id and name, but not its text", () => {
-  assert.deepEqual(parseText("{\"text\":\"hi\"}"), guest("hi"));
-  assert.deepEqual(parseText("{\"text\":\"hi\",\"name\":7,\"id\":{}}"), guest("hi"));
-  assert.deepEqual(parseText(JSON.stringify({ text: "hi", id: "x".repeat(65) })), guest("hi"));
-  for (const text of [1, null, {}, ["a"], true]) assert.equal(parseText(JSON.stringify({ id: "1", name: "A", text })), null);
+test("a message may lack id and name", () => {
+  assert.deepEqual(parseValue({ text: "hi" }), guest("hi"));
+  assert.deepEqual(parseValue({ text: "hi", name: 7, id: {} }), guest("hi"));
+  assert.deepEqual(parseValue({ text: "hi", id: "x".repeat(65) }), guest("hi"));
 });
 
-test("presence that makes no sense is ignored", () => {
-  for (const value of [
-    { type: "join" }, { type: "join", client: 7 }, { type: "join", client: "" }, { type: "join", client: "x".repeat(65) },
-    { type: "dance", client: "c" }, { type: null, client: "c" }, { type: ["join"], client: "c" }, { type: "constructor", client: "c" },
-  ]) assert.equal(parseText(JSON.stringify(value)), null, JSON.stringify(value));
-  assert.equal(parseText("{\"type\":\"join\",\"client\":\"c\"}").name, "guest");
+test("a name that the server knows is the one", () => {
+  assert.equal(parseValue({ text: "hi", name: "Ann" }, "eve").name, "eve");
+  assert.equal(parseValue("hi", "eve").name, "eve");
+  assert.equal(parseValue(renaming("Ann", "Bob"), "eve").name, "eve");
 });
 
 test("long text is cut, and very long text is not parsed", () => {
-  const { text, cut } = parseText("x".repeat(10_000));
+  const { text, cut } = parseValue("x".repeat(10_000));
   assert.deepEqual([text.length, cut], [8192, 1808]);
-  const huge = JSON.stringify({ text: "y".repeat(200_000) });
-  assert.deepEqual(parseText(huge).name, "guest");
-  assert.deepEqual(parseText(huge).cut, huge.length - 8192);
+  const huge = JSON.stringify({ name: "Ann", text: "y".repeat(200_000) });
+  assert.deepEqual(parseValue(huge).name, "guest");
+  assert.deepEqual(parseValue(huge).cut, huge.length - 8192);
 });
 
 test("names are one visible line", () => {
@@ -56,27 +56,27 @@ test("sizes", () => {
     ["0 bytes", "1 byte", "1023 bytes", "1 KB", "1.5 KB", "10 KB", "1 MB", "5.3 MB"]);
 });
 
-const buffer = (...bytes) => new Uint8Array(bytes).buffer;
+const bytes = (...list) => new Uint8Array(list);
 const starting = (head, size = 64) => {
   const bytes = new Uint8Array(size);
   bytes.set([...head].map((c) => c.charCodeAt(0)));
-  return bytes.buffer;
+  return bytes;
 };
 
 test("pictures are known by their first bytes", () => {
   for (const [head, type] of [
     ["\x89PNG\r\n\x1a\n", "image/png"], ["\xff\xd8\xff\xe0", "image/jpeg"], ["GIF87a", "image/gif"], ["GIF89a", "image/gif"],
     ["RIFF\x01\x02\x03\x04WEBPVP8 ", "image/webp"],
-  ]) assert.deepEqual(parseBinary(starting(head)), { kind: "picture", type, size: 64 });
+  ]) assert.deepEqual(parseValue(starting(head)), { kind: "picture", type, size: 64 });
   for (const head of ["\x89PNG\r\n", "GIF90a", "RIFF1234WAVE", "<svg xmlns", " GIF89a", "%PDF-1.7"]) {
-    assert.equal(parseBinary(starting(head)).kind, "binary", head);
+    assert.equal(parseValue(starting(head)).kind, "binary", head);
   }
-  assert.equal(parseBinary(starting("GIF89a", MAX_PICTURE)).kind, "picture");
-  assert.equal(parseBinary(starting("GIF89a", MAX_PICTURE + 1)).kind, "binary");
+  assert.equal(parseValue(starting("GIF89a", MAX_PICTURE)).kind, "picture");
+  assert.equal(parseValue(starting("GIF89a", MAX_PICTURE + 1)).kind, "binary");
 });
 
 test("other bytes are shown in hex", () => {
-  assert.deepEqual(parseBinary(buffer()), { kind: "binary", size: 0, preview: "" });
-  assert.deepEqual(parseBinary(buffer(0, 10, 255)), { kind: "binary", size: 3, preview: "00 0a ff" });
+  assert.deepEqual(parseValue(bytes()), { kind: "binary", size: 0, preview: "" });
+  assert.deepEqual(parseValue(bytes(0, 10, 255)), { kind: "binary", size: 3, preview: "00 0a ff" });
   assert.equal(hex(new Uint8Array(17)), "00 ".repeat(16) + "…");
 });
