@@ -1,0 +1,33 @@
+// Package pebble keeps the logs of topics on a disk, in a directory of
+// github.com/cockroachdb/pebble. It is the [hub.Store] of a single node.
+//
+//	s, err := pebble.Open("/var/lib/duplex", nil)
+//	…
+//	h, err := hub.New(&hub.Options{Engine: hub.NewLocal(s)})
+//
+// A [Store] is one database in which each topic is a range of keys, in order of
+// offsets: a page of history is one seek and a scan, whatever else there is. What was
+// appended together is written together, and with [SyncAlways] it is on the disk when
+// Append returns.
+//
+// # What can be lost
+//
+// What Append has returned for, depends on [Options].Sync:
+//
+//	              the process is killed         the power fails
+//	SyncAlways    nothing                       nothing, if the disk keeps its word
+//	SyncInterval  the last Interval             the last Interval
+//	SyncOff       the last 32 KiB or so         what the system had not yet written
+//
+// The two that may lose something do so also when only the process is killed, because the
+// database collects 32 KiB of its write-ahead log in memory unless it is to be synced.
+// When a store was not closed and may have lost something, the next one says so in
+// [hub.StoreState].Torn. What is lost is always the newest: never one of the middle.
+//
+// # Caveats
+//
+// One process at a time has the directory. When a write to the disk fails, the store takes
+// nothing more until it is opened again, since nobody knows what of it the disk has; what
+// was stored before is still read. A disk that runs full does not come to that:
+// see Options.MinFree. A message whose Append failed may be there when the store is opened again.
+package pebble

@@ -1,0 +1,136 @@
+package pebble
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	lsm "github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+
+	"github.com/duplexhq/duplex/hub"
+)
+
+// format is the version of what this package writes. A store of a later one is refused.
+const format = 1
+
+// Open opens the store in a directory, which is made if it is not there. nil options are
+// the defaults. The error says what to do.
+func Open(dir string, o *Options) (*Store, error) {
+	s := &Store{o: o.withDefaults(), dir: dir}
+	if err := s.o.fs.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("pebble: the directory %s cannot be made; make it, and let this user write to it: %w", dir, err)
+	}
+	lock, err := lsm.LockDirectory(dir, s.o.fs)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("pebble: the directory %s cannot be written to; let this user write to it: %w", dir, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("pebble: the directory %s is in use by another duplex; stop it, or give this one a directory of its own: %w", dir, err)
+	}
+	if err := s.open(lock); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	s.lock = lock
+	return s, nil
+}
+
+func (s *Store) open(lock *lsm.Lock) (err error) {
+	cache := lsm.NewCache(s.o.CacheBytes)
+	defer cache.Unref() // the database keeps it
+	s.db, err = lsm.Open(s.dir, s.tuned(cache, lock))
+	switch {
+	case err == nil:
+	case strings.Contains(err.Error(), "unknown format major version"): // it has no type
+		return s.newer(err)
+	default:
+		return fmt.Errorf("pebble: the store in %s cannot be opened: %w", s.dir, err)
+	}
+	if err := s.begin(); err != nil {
+		s.db.Close()
+		return err
+	}
+	return nil
+}
+
+func (s *Store) newer(err error) error {
+	return fmt.Errorf("pebble: the store in %s was written by a newer duplex; use that one: %w", s.dir, err)
+}
+
+// tuned returns the options of the database. A store that is idle shall be small: memory
+// for new entries begins with 256 KiB and doubles up to MemTableSize.
+func (s *Store) tuned(cache *lsm.Cache, lock *lsm.Lock) *lsm.Options {
+	o := &lsm.Options{
+		Cache:                       cache,
+		FS:                          s.o.fs,
+		Lock:                        lock,
+		Logger:                      logger{s},
+		FormatMajorVersion:          lsm.FormatValueSeparation,
+		MemTableSize:                16 << 20,
+		MemTableStopWritesThreshold: 4,
+		// Reads of one topic look into each file of level 0, and there are many topics in
+		// each: so few files are left there.
+		L0CompactionThreshold: 2,
+		L0StopWritesThreshold: 40,
+		LBaseMaxBytes:         64 << 20,
+		MaxOpenFiles:          1000,
+		// What Trim has removed gives its space back, also if little is written.
+		FlushDelayDeleteRange: time.Minute,
+	}
+	if s.o.Sync != SyncAlways {
+		o.WALBytesPerSync = 512 << 10 // so that a sync never has much to do
+	}
+	// A new topic and a new session are first looked for: the filters say at once that
+	// they are not there.
+	for i := range o.Levels {
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	o.EventListener = &lsm.EventListener{BackgroundError: s.backgroundError, DataCorruption: s.corruption}
+	return o
+}
+
+// begin reads what is known of the store, and notes that it is open.
+func (s *Store) begin() error {
+	var found struct{ format, epoch, last, forgotten, clean, torn, mode uint64 }
+	for _, n := range []struct {
+		key []byte
+		to  *uint64
+	}{
+		{keyFormat, &found.format}, {keyEpoch, &found.epoch}, {keyLast, &found.last}, {keyForgotten, &found.forgotten},
+		{keyClean, &found.clean}, {keyTorn, &found.torn}, {keyMode, &found.mode},
+	} {
+		var err error
+		if *n.to, err = s.number(n.key); err != nil {
+			return err
+		}
+	}
+	if found.format > format {
+		return s.newer(fmt.Errorf("its format is %d, this one knows %d", found.format, format))
+	}
+	unclosed := found.format != 0 && found.clean == 0
+	if unclosed && SyncMode(found.mode) != SyncAlways {
+		found.torn = 1
+	}
+	s.state = hub.StoreState{Epoch: found.epoch, Last: found.last, Torn: found.torn != 0}
+	s.epoch.Store(found.epoch)
+	s.readable.Store(found.last)
+	s.infos.init(found.forgotten)
+	switch s.o.Sync {
+	case SyncAlways:
+		s.unsaved.after = time.Second // sessions
+	case SyncInterval:
+		s.unsaved.after = s.o.Interval
+	}
+	s.unsaved.save = s.save
+
+	b := s.db.NewBatch()
+	defer b.Close()
+	setNumber(b, keyFormat, format)
+	setNumber(b, keyMode, uint64(s.o.Sync))
+	setNumber(b, keyTorn, found.torn) // until Restart, however often this process ends before
+	_ = b.Delete(keyClean, nil)
+	return s.apply(b, true)
+}
