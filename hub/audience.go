@@ -54,14 +54,6 @@ func (a *audience) remove(s *Subscription) {
 	}
 }
 
-// len is how many there are.
-func (a *audience) len() (n int) {
-	for i := range a.groups {
-		n += len(a.groups[i].subs)
-	}
-	return n
-}
-
 // appendAll appends the audience, and those who were and are slow.
 func (a *audience) appendAll(list []*Subscription, slow map[*Subscription]struct{}) []*Subscription {
 	for i := range a.groups {

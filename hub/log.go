@@ -1,6 +1,9 @@
 package hub
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 // warm is how many of the newest messages of a log keep their encodings.
 const warm = 128
@@ -41,10 +44,10 @@ func (r *ring) extend(older []*Message, floor uint64) {
 		size *= 2
 	}
 	r.grow(size)
-	for i := len(older) - 1; i >= 0; i-- {
+	for _, m := range slices.Backward(older) {
 		r.first = (r.first - 1) & (len(r.slots) - 1)
-		r.slots[r.first] = older[i]
-		r.bytes += older[i].size()
+		r.slots[r.first] = m
+		r.bytes += m.size()
 	}
 	r.n += len(older)
 	r.floor = floor

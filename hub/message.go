@@ -73,7 +73,7 @@ const (
 	formCount = 3
 )
 
-// Encoded returns the encoding of the message in a form, which is made by make if
+// Encoded returns the encoding of the message in a form, which encode makes if
 // there is none yet. The encoding is shared by all receivers and must not be
 // changed. It is kept while the message is one of the newest of its topic and the
 // topic has subscribers, so that most receivers find it, and old messages cost no
@@ -81,11 +81,11 @@ const (
 //
 // Two goroutines that find no encoding at the same time both make one; they must be
 // interchangeable.
-func (m *Message) Encoded(f Form, make func(m *Message) any) any {
+func (m *Message) Encoded(f Form, encode func(m *Message) any) any {
 	if p := m.forms[f].Load(); p != nil {
 		return *p
 	}
-	v := make(m)
+	v := encode(m)
 	if !m.cool.Load() {
 		m.forms[f].Store(&v)
 	}

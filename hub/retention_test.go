@@ -76,8 +76,8 @@ func TestTopicsAreRememberedBeyondTheirMessages(t *testing.T) {
 }
 
 func TestMemoryIsBounded(t *testing.T) {
-	const max = 1 << 20
-	bubble(t, &hub.Options{MaxMemory: max}, func(t *testing.T, h *hub.Hub) {
+	const most = 1 << 20
+	bubble(t, &hub.Options{MaxMemory: most}, func(t *testing.T, h *hub.Hub) {
 		r := newTape()
 		listen(t, h, "heard", r, nil)
 		start := h.Position("heard")
@@ -102,7 +102,7 @@ func TestMemoryIsBounded(t *testing.T) {
 				heard = info.Bytes
 			}
 		}
-		assert.True(t, bytes <= max, fmt.Sprint("the logs have ", bytes, " bytes"))
+		assert.True(t, bytes <= most, fmt.Sprint("the logs have ", bytes, " bytes"))
 		assert.Equal(t, heard, 100_000) // those without subscribers went first
 		for range 2000 {
 			publish("heard")

@@ -193,13 +193,11 @@ func (s *Subscription) over() bool {
 		return true
 	}
 	if s.hub.closed.Load() {
-		s.ending.CompareAndSwap(nil, &errClosed)
+		s.ending.CompareAndSwap(nil, &ErrClosed)
 		return true
 	}
 	return false
 }
-
-var errClosed = ErrClosed
 
 // finish ends it. The caller is the one who pumps.
 func (s *Subscription) finish() {

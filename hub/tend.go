@@ -212,8 +212,7 @@ func (t *topic) checkSlow() {
 	}
 	t.mu.Unlock()
 	for _, s := range late {
-		why := error(ErrSlow)
-		s.ending.CompareAndSwap(nil, &why)
+		s.ending.CompareAndSwap(nil, &ErrSlow)
 		s.pump() // which finishes it
 	}
 }
