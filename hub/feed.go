@@ -23,7 +23,7 @@ type feeds struct {
 	tree trie[*feed]
 	pos  Cursor // everything up to here was given to the feeds
 	subs int
-	wake []*Subscription // scratch of settle
+	wake []*Subscription // scratch of settle, for the one who calls it
 }
 
 // A feed is one filter.
@@ -73,26 +73,22 @@ func (f *feeds) exit(fd *feed) {
 	}
 }
 
-// settle gives messages to the feeds, in order.
+// settle gives messages to the feeds, in order. Calls do not overlap.
 func (f *feeds) settle(list []*Message) {
 	f.mu.Lock()
-	wake := f.wake[:0]
 	for _, m := range list {
 		if m.At.Offset <= f.pos.Offset {
 			continue // from before the first subscription
 		}
 		f.pos = m.At
-		f.tree.match(m.Topic, func(fd *feed) { wake = append(wake, deliver(fd, m)...) })
+		f.tree.match(m.Topic, func(fd *feed) { f.wake = append(f.wake, deliver(fd, m)...) })
 	}
-	f.wake = nil
 	f.mu.Unlock()
-	for _, s := range wake {
+	for _, s := range f.wake {
 		s.pump()
 	}
-	clear(wake)
-	f.mu.Lock()
-	f.wake = wake[:0]
-	f.mu.Unlock()
+	clear(f.wake)
+	f.wake = f.wake[:0]
 }
 
 func (fd *feed) lock()               { fd.mu.Lock() }
@@ -137,7 +133,7 @@ func (fd *feed) read(ctx context.Context, s *Subscription) error {
 	fd.mu.Lock()
 	end := fd.pos
 	fd.mu.Unlock()
-	c := collection{after: s.pos.Offset, end: end.Offset}
+	c := collection{after: s.pos, end: end.Offset}
 	var err error
 	if fd.hub.durable {
 		err = fd.collectStored(ctx, &c)
@@ -171,7 +167,7 @@ func (fd *feed) collectKept(c *collection) {
 		}
 		t.mu.Lock()
 		c.missing(t.ring.floor)
-		c.messages = t.ring.page(c.messages, c.after, t.ring.n, 1<<62)
+		c.messages = t.ring.page(c.messages, c.after.Offset, t.ring.n, 1<<62)
 		t.mu.Unlock()
 	})
 	c.missing(forgotten)
@@ -186,10 +182,10 @@ func (fd *feed) collectStored(ctx context.Context, c *collection) error {
 		}
 		for _, info := range logs {
 			after = info.Topic
-			if info.Last <= c.after || !Match(fd.filter, info.Topic) {
+			if info.Last <= c.after.Offset || !Match(fd.filter, info.Topic) {
 				continue
 			}
-			p, err := fd.hub.engine.Read(ctx, info.Topic, Range{After: c.after, Limit: feedMessages, MaxBytes: pageBytes})
+			p, err := fd.hub.engine.Read(ctx, info.Topic, Range{After: c.after.Offset, AfterTime: c.after.Time, Limit: feedMessages, MaxBytes: pageBytes})
 			if err != nil {
 				return err
 			}
@@ -208,9 +204,10 @@ func (fd *feed) collectStored(ctx context.Context, c *collection) error {
 
 // A collection is messages of many topics behind an offset and not behind end.
 type collection struct {
-	after, end uint64
-	trimmed    uint64
-	messages   []*Message
+	after    Cursor
+	end      uint64
+	trimmed  uint64
+	messages []*Message
 }
 
 // missing notes that a topic has lost messages up to an offset.

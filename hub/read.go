@@ -124,7 +124,7 @@ func (h *Hub) readStored(ctx context.Context, t *topic, q Query, floor uint64) (
 	case <-ctx.Done():
 		return History{}, ctx.Err()
 	}
-	r := Range{After: q.After.Offset, Limit: q.Limit, MaxBytes: q.MaxBytes}
+	r := Range{After: q.After.Offset, AfterTime: q.After.Time, Limit: q.Limit, MaxBytes: q.MaxBytes}
 	if q.Last > 0 {
 		r = Range{Newest: true, Limit: q.Last, MaxBytes: q.MaxBytes}
 	}

@@ -91,16 +91,21 @@ type StoredID struct {
 // A Range says which messages of a topic are to be read: those behind After, oldest
 // first, or the newest ones.
 type Range struct {
-	After    uint64 // offset; not used with Newest
-	Newest   bool   // the newest Limit messages, still oldest first
-	Limit    int    // how many messages at most; at least 1
-	MaxBytes int64  // of payloads; a single message may be larger
+	After     uint64 // offset; not used with Newest
+	AfterTime int64  // the time of the cursor, for engines that cannot do without
+	Newest    bool   // the newest Limit messages, still oldest first
+	Limit     int    // how many messages at most; at least 1
+	MaxBytes  int64  // of payloads; a single message may be larger
 }
 
 // A Page is messages that were read.
 type Page struct {
 	Messages []*Message // oldest first
-	Trimmed  uint64     // the greatest offset that was removed from this topic, 0 if none
+
+	// Trimmed is the greatest offset that was removed from this topic, 0 if none. If
+	// an engine does not know, it is greater than Range.After if a message between
+	// them is lost, and otherwise not.
+	Trimmed uint64
 	More     bool       // there are more behind the last one
 }
 

@@ -239,7 +239,7 @@ func (t *topic) read(ctx context.Context, s *Subscription) error {
 		return nil
 	}
 	floor := t.floor() // what is behind it may not be stored when we read
-	r := Range{After: s.pos.Offset, Limit: coldMessages, MaxBytes: pageBytes}
+	r := Range{After: s.pos.Offset, AfterTime: s.pos.Time, Limit: coldMessages, MaxBytes: pageBytes}
 	if s.last > 0 {
 		r = Range{Newest: true, Limit: s.last, MaxBytes: t.settings.MaxBytes}
 		if r.MaxBytes < 0 {
