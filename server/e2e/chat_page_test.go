@@ -12,13 +12,15 @@ import (
 type visitor struct{ *tab }
 
 // visit opens the chat page in a room, as somebody of this name, and waits for the
-// connection.
+// connection. The name is that of the visit before, so nobody sees it change.
 func visit(t testing.TB, b browser, server, room, name string) *visitor {
 	t.Helper()
 	v := &visitor{newTab(t, b)}
+	v.do(chromedp.Navigate(server + "/?room=hall"))
+	v.waitFor(stateIs("open"))
+	js[chromedp.Void](v.tab, `localStorage.setItem("duplex.chat.name", `+quote(name)+`)`)
 	v.do(chromedp.Navigate(server + "/?room=" + url.QueryEscape(room)))
 	v.waitFor(stateIs("open"))
-	v.rename(name)
 	return v
 }
 
@@ -38,6 +40,7 @@ var (
 		(m.querySelector("[data-testid=message-text]") ?? m.querySelector(".bubble > :first-child")).innerText.replace(/\n+/g, "\n")`)
 	deliveries = all("message", `(m) => m.dataset.delivery ?? ""`)
 	notes      = all("note", `(n) => n.dataset.kind + ": " + n.innerText`)
+	gaps       = notes + `.filter((n) => n.startsWith("gap: Messages are missing here")).length`
 	people     = all("person", `(p) => p.querySelector(".person-name").innerText + (p.querySelector(".you") ? " (me)" : "")`)
 	count      = find("count") + `.innerText`
 )

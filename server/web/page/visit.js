@@ -8,6 +8,9 @@ import { parseValue, renaming } from "./wire.js";
 /** Whoever enters sees this many messages of those who were there before. */
 const HISTORY = 50;
 
+/** A name that somebody had is listed so long after there is a new one, in ms. */
+const LINGERS = 10_000;
+
 /** More people than this who come or go together are counted, not named. */
 const MOST_NAMED = 5;
 
@@ -22,7 +25,8 @@ export class Visit extends EventTarget {
   #sub;
   #people = { here: new Set(), count: 1 };
   #onWay = new Map(); // id → what was written here and has not come back
-  #renamed = new Set(); // names that come and go because of a new name
+  #former = new Map(); // name that somebody had → until when it may still be listed, in ms
+  #taken = new Set(); // names that somebody takes instead
   #entered = Date.now();
   #lostAt = null; // when the connection ended, if it was open before
   #stop = new AbortController();
@@ -40,8 +44,9 @@ export class Visit extends EventTarget {
 
   /** Who else is here: their names in order, as far as they are known, and how many they are. */
   get others() {
-    const names = [...this.#people.here].filter((name) => name !== this.#me.name);
-    return { names: names.sort(byName), count: Math.max(names.length, this.#people.count - 1) };
+    const { here, count } = this.#people;
+    const names = [...here].filter((name) => name !== this.#me.name && !this.#isFormer(name));
+    return { names: names.sort(byName), count: Math.max(names.length, count - 1 - (here.size - 1 - names.length)) };
   }
 
   /** Sends text, now or when there is a connection. */
@@ -125,8 +130,14 @@ export class Visit extends EventTarget {
 
   #nameChanged({ name, to }, at) {
     this.#log.note("rename", nameOf(name), " is now ", nameOf(to));
-    if (at < this.#entered) return;
-    this.#renamed.add(name).add(to);
+    this.#former.delete(to);
+    this.#former.set(name, at.getTime() + LINGERS);
+    if (at > this.#entered) this.#taken.add(to);
+    this.#changed();
+  }
+
+  #isFormer(name) {
+    return this.#former.get(name) > Date.now();
   }
 
   #present({ here, count, join, leave }) {
@@ -138,7 +149,7 @@ export class Visit extends EventTarget {
   }
 
   #note(kind, what, names) {
-    const told = names.filter((name) => name !== this.#me.name && !this.#renamed.delete(name));
+    const told = names.filter((name) => name !== this.#me.name && !this.#isFormer(name) && !(kind === "join" && this.#taken.delete(name)));
     if (told.length > MOST_NAMED) this.#log.note(kind, `${told.length} people${what}`);
     else for (const name of told) this.#log.note(kind, nameOf(name), what);
   }
