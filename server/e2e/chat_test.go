@@ -28,7 +28,10 @@ func TestChatInChromium(t *testing.T) {
 		"lost on the way back":         testLostAnswer,
 		"on a phone":                   testPhone,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, b) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // they mostly wait
+			test(t, b)
+		})
 	}
 }
 
@@ -69,7 +72,7 @@ func testTwoTalk(t *testing.T, b browser) {
 }
 
 func testOneGoes(t *testing.T, b browser) {
-	s := serveDuplex(t, "127.0.0.1:0")
+	s := serveDuplex(t, "127.0.0.1:0", "--topic", "> presence=100ms grace=200ms")
 	ann, bob := visit(t, b, s.url, "", "Ann"), visit(t, b, s.url, "", "Bob")
 	together(ann, bob)
 	bob.close()
