@@ -42,7 +42,7 @@ func (s *Store) Append(batch []hub.Entry) error {
 	}
 	setNumber(b, keyLast, last)
 	s.dropIDs(b, batch[len(batch)-1].At.Time)
-	if err := s.apply(b, s.o.Sync == SyncAlways); err != nil {
+	if err := s.apply(b, true); err != nil {
 		return err
 	}
 	for _, in := range infos {

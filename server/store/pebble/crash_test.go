@@ -28,6 +28,8 @@ func openOn(t testing.TB, fs vfs.FS, o Options) *Store {
 	return s
 }
 
+func booted(id string) func() string { return func() string { return id } }
+
 // entryAt makes a message with everything.
 func entryAt(topic string, offset uint64) hub.Entry {
 	m := &hub.Message{Topic: topic, Payload: []byte("payload"), Key: "key", ID: "id", At: hub.Cursor{Offset: offset, Time: 1_790_000_000_000}}
@@ -45,6 +47,31 @@ func lastOf(t testing.TB, s *Store, topic string) uint64 {
 	return page.Messages[0].At.Offset
 }
 
+// crashed is how many messages there are before something happens.
+const crashed = 2000
+
+// fill makes a store with messages, which is never closed.
+func fill(t *testing.T, disk vfs.FS, mode SyncMode) {
+	t.Helper()
+	s := openOn(t, disk, Options{Sync: mode, Interval: time.Minute, boot: booted("1")})
+	assert.NoError(t, s.Restart(5))
+	for offset := range uint64(crashed) {
+		assert.NoError(t, s.Append([]hub.Entry{entryAt("room", offset+1)}))
+	}
+}
+
+// When the process is killed, the system has all that Append has returned for.
+func TestProcessIsKilled(t *testing.T) {
+	for _, mode := range []SyncMode{SyncAlways, SyncInterval, SyncOff} {
+		disk := vfs.NewCrashableMem()
+		fill(t, disk, mode)
+		all := vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))}
+		s := openOn(t, disk.CrashClone(all), Options{Sync: mode, boot: booted("1")})
+		assert.Equal(t, s.State(), hub.StoreState{Epoch: 5, Last: crashed})
+		assert.Equal(t, lastOf(t, s, "room"), crashed)
+	}
+}
+
 // When the power fails, what was not synced is lost, or some of it: never something of the
 // middle, and never something that was promised.
 func TestPowerFails(t *testing.T) {
@@ -54,18 +81,14 @@ func TestPowerFails(t *testing.T) {
 	}{{SyncAlways, false}, {SyncInterval, true}, {SyncOff, true}} {
 		for _, unsynced := range []int{0, 50, 100} {
 			disk := vfs.NewCrashableMem()
-			s := openOn(t, disk, Options{Sync: c.mode, Interval: time.Hour})
-			assert.NoError(t, s.Restart(5))
-			for offset := range uint64(2000) {
-				assert.NoError(t, s.Append([]hub.Entry{entryAt("room", offset+1)}))
-			}
+			fill(t, disk, c.mode)
 			rest := vfs.CrashCloneCfg{UnsyncedDataPercent: unsynced, RNG: rand.New(rand.NewPCG(1, uint64(unsynced)))}
-			s = openOn(t, disk.CrashClone(rest), Options{})
+			s := openOn(t, disk.CrashClone(rest), Options{boot: booted("2")})
 			state := s.State()
 			assert.Equal(t, state.Epoch, 5)
 			assert.Equal(t, state.Torn, c.torn)
 			if c.mode == SyncAlways {
-				assert.Equal(t, state.Last, 2000)
+				assert.Equal(t, state.Last, crashed)
 			}
 			page, err := s.Read(context.Background(), "room", hub.Range{Limit: 5000, MaxBytes: 1 << 30})
 			assert.NoError(t, err)
@@ -81,28 +104,33 @@ func TestPowerFails(t *testing.T) {
 // A store is torn until it has a new epoch, however often it is opened, in whichever mode.
 func TestTorn(t *testing.T) {
 	type life struct {
-		mode           SyncMode
-		closed, anew   bool // how it ends, and whether Restart is called
-		wantTornAtOpen bool
+		mode SyncMode
+		boot string // names the time since the system was started
+		ends string // what happens: Restart, Close
+		torn bool   // when it is opened
 	}
 	for _, c := range []struct {
 		name  string
 		lives []life
 	}{
-		{"closed", []life{{SyncOff, true, false, false}, {SyncInterval, true, false, false}, {SyncAlways, true, false, false}, {SyncOff, true, false, false}}},
-		{"always", []life{{SyncAlways, false, false, false}, {SyncOff, false, false, false}, {SyncAlways, true, false, true}}},
-		{"until a new epoch", []life{{SyncInterval, false, false, false}, {SyncAlways, false, false, true}, {SyncAlways, true, false, true}, {SyncOff, true, true, true}, {SyncOff, true, false, false}}},
+		{"closed", []life{{SyncOff, "1", "close", false}, {SyncInterval, "2", "close", false}, {SyncAlways, "3", "close", false}, {SyncOff, "4", "close", false}}},
+		{"always", []life{{SyncAlways, "1", "", false}, {SyncAlways, "2", "", false}, {SyncAlways, "2", "", false}, {SyncOff, "3", "", false}}},
+		{"the process is killed", []life{{SyncOff, "1", "", false}, {SyncInterval, "1", "", false}, {SyncAlways, "1", "", false}}},
+		{"the power fails", []life{{SyncOff, "1", "", false}, {SyncOff, "2", "", true}}},
+		{"the power fails, later", []life{{SyncInterval, "1", "", false}, {SyncInterval, "1", "", false}, {SyncAlways, "2", "", true}}},
+		{"until a new epoch", []life{{SyncInterval, "1", "", false}, {SyncAlways, "2", "", true}, {SyncAlways, "2", "close", true}, {SyncOff, "2", "restart close", true}, {SyncOff, "3", "close", false}}},
+		{"a boot that is not known", []life{{SyncOff, "", "", false}, {SyncOff, "", "restart", true}, {SyncOff, "1", "restart", true}, {SyncOff, "", "", true}}},
 	} {
 		disk := vfs.NewCrashableMem()
 		for i, l := range c.lives {
-			s := openOn(t, disk, Options{Sync: l.mode, Interval: time.Hour})
-			if s.State().Torn != l.wantTornAtOpen {
+			s := openOn(t, disk, Options{Sync: l.mode, Interval: time.Hour, boot: booted(l.boot)})
+			if s.State().Torn != l.torn {
 				t.Errorf("%s: life %d begins torn %t", c.name, i, s.State().Torn)
 			}
-			if l.anew {
+			if strings.Contains(l.ends, "restart") {
 				assert.NoError(t, s.Restart(uint64(i)))
 			}
-			if l.closed {
+			if strings.Contains(l.ends, "close") {
 				assert.NoError(t, s.Close())
 			}
 			disk = disk.CrashClone(vfs.CrashCloneCfg{})

@@ -14,15 +14,15 @@
 //
 // What Append has returned for, depends on [Options].Sync:
 //
-//	              the process is killed         the power fails
-//	SyncAlways    nothing                       nothing, if the disk keeps its word
-//	SyncInterval  the last Interval             the last Interval
-//	SyncOff       the last 32 KiB or so         what the system had not yet written
+//	              the process is killed    the power fails
+//	SyncAlways    nothing                  nothing, if the disk keeps its word
+//	SyncInterval  nothing                  the last Interval
+//	SyncOff       nothing                  what the system had not yet written
 //
-// The two that may lose something do so also when only the process is killed, because the
-// database collects 32 KiB of its write-ahead log in memory unless it is to be synced.
-// When a store was not closed and may have lost something, the next one says so in
-// [hub.StoreState].Torn. What is lost is always the newest: never one of the middle.
+// What is lost is always the newest: never something of the middle. Whether the power has
+// failed the next process knows on Linux and macOS by the name that the system gives to the
+// time since it was started; elsewhere it supposes the worst. If something may be lost, it
+// says so in [hub.StoreState].Torn, and the hub begins a new epoch.
 //
 // # Caveats
 //

@@ -43,6 +43,7 @@ var (
 	keyForgotten = nameKey(spaceNumber, "forgotten") // the greatest Last of a LogInfo that was removed
 	keyClean     = nameKey(spaceNumber, "clean")     // 1: closed
 	keyTorn      = nameKey(spaceNumber, "torn")      // 1: something may be lost, and no new epoch was begun
+	keyBoot      = nameKey(spaceNumber, "boot")      // the boot of the system it was last opened in, 0 if not known
 	keyMode      = nameKey(spaceNumber, "mode")      // the SyncMode of the last who opened it
 )
 

@@ -9,6 +9,7 @@ import (
 
 	lsm "github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/duplexhq/duplex/hub"
 )
@@ -64,11 +65,13 @@ func (s *Store) newer(err error) error {
 // for new entries begins with 256 KiB and doubles up to MemTableSize.
 func (s *Store) tuned(cache *lsm.Cache, lock *lsm.Lock) *lsm.Options {
 	o := &lsm.Options{
-		Cache:                       cache,
-		FS:                          s.o.fs,
-		Lock:                        lock,
-		Logger:                      logger{s},
-		FormatMajorVersion:          lsm.FormatValueSeparation,
+		Cache:  cache,
+		FS:     s.fs(),
+		Lock:   lock,
+		Logger: logger{s},
+		// The next format notes in the log up to where it is synced, and takes what is missing
+		// there for damage: with a lazyFS that is not so.
+		FormatMajorVersion:          lsm.FormatColumnarBlocks,
 		MemTableSize:                16 << 20,
 		MemTableStopWritesThreshold: 4,
 		// Reads of one topic look into each file of level 0, and there are many topics in
@@ -92,15 +95,24 @@ func (s *Store) tuned(cache *lsm.Cache, lock *lsm.Lock) *lsm.Options {
 	return o
 }
 
+// fs returns the file system for the database.
+func (s *Store) fs() vfs.FS {
+	if s.o.Sync == SyncAlways {
+		return s.o.fs
+	}
+	s.lazy = newLazyFS(s.o.fs)
+	return s.lazy
+}
+
 // begin reads what is known of the store, and notes that it is open.
 func (s *Store) begin() error {
-	var found struct{ format, epoch, last, forgotten, clean, torn, mode uint64 }
+	var found struct{ format, epoch, last, forgotten, clean, torn, mode, boot uint64 }
 	for _, n := range []struct {
 		key []byte
 		to  *uint64
 	}{
 		{keyFormat, &found.format}, {keyEpoch, &found.epoch}, {keyLast, &found.last}, {keyForgotten, &found.forgotten},
-		{keyClean, &found.clean}, {keyTorn, &found.torn}, {keyMode, &found.mode},
+		{keyClean, &found.clean}, {keyTorn, &found.torn}, {keyMode, &found.mode}, {keyBoot, &found.boot},
 	} {
 		var err error
 		if *n.to, err = s.number(n.key); err != nil {
@@ -111,26 +123,26 @@ func (s *Store) begin() error {
 		return s.newer(fmt.Errorf("its format is %d, this one knows %d", found.format, format))
 	}
 	unclosed := found.format != 0 && found.clean == 0
-	if unclosed && SyncMode(found.mode) != SyncAlways {
+	boot := s.o.bootNumber()
+	sameBoot := boot != 0 && boot == found.boot
+	if unclosed && SyncMode(found.mode) != SyncAlways && !sameBoot {
 		found.torn = 1
 	}
 	s.state = hub.StoreState{Epoch: found.epoch, Last: found.last, Torn: found.torn != 0}
 	s.epoch.Store(found.epoch)
 	s.readable.Store(found.last)
 	s.infos.init(found.forgotten)
-	switch s.o.Sync {
-	case SyncAlways:
-		s.unsaved.after = time.Second // sessions
-	case SyncInterval:
-		s.unsaved.after = s.o.Interval
+	s.unsaved.after, s.unsaved.save = time.Second, s.save
+	if s.o.Sync == SyncInterval {
+		s.unsaved.after = min(s.o.Interval, maxInterval)
 	}
-	s.unsaved.save = s.save
 
 	b := s.db.NewBatch()
 	defer b.Close()
 	setNumber(b, keyFormat, format)
 	setNumber(b, keyMode, uint64(s.o.Sync))
+	setNumber(b, keyBoot, boot)
 	setNumber(b, keyTorn, found.torn) // until Restart, however often this process ends before
 	_ = b.Delete(keyClean, nil)
-	return s.apply(b, true)
+	return s.applyForGood(b)
 }

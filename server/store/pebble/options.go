@@ -2,6 +2,7 @@ package pebble
 
 import (
 	"cmp"
+	"hash/fnv"
 	"log/slog"
 	"time"
 
@@ -17,10 +18,11 @@ const (
 	// SyncAlways syncs before Append returns.
 	SyncAlways SyncMode = iota
 
-	// SyncInterval syncs once in each Options.Interval in which something was appended.
+	// SyncInterval hands it to the operating system before Append returns, and syncs
+	// once in each Options.Interval in which something was appended.
 	SyncInterval
 
-	// SyncOff leaves it to the operating system.
+	// SyncOff hands it to the operating system and leaves the rest to that.
 	SyncOff
 )
 
@@ -48,7 +50,8 @@ type Options struct {
 	// background, at error. Default: nobody.
 	Log *slog.Logger
 
-	fs vfs.FS // nil: the disk
+	fs   vfs.FS        // nil: the disk
+	boot func() string // nil: bootID
 }
 
 func (o *Options) withDefaults() Options {
@@ -65,5 +68,19 @@ func (o *Options) withDefaults() Options {
 	if d.fs == nil {
 		d.fs = vfs.Default
 	}
+	if d.boot == nil {
+		d.boot = bootID
+	}
 	return d
+}
+
+// bootNumber is a number for the time since the system was started, 0 if it is not known.
+func (o *Options) bootNumber() uint64 {
+	id := o.boot()
+	if id == "" {
+		return 0
+	}
+	h := fnv.New64a()
+	h.Write([]byte(id))
+	return h.Sum64()
 }

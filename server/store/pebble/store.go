@@ -5,7 +5,6 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	lsm "github.com/cockroachdb/pebble/v2"
 
@@ -19,6 +18,7 @@ type Store struct {
 	lock io.Closer // of the directory
 	o    Options
 	dir  string
+	lazy *lazyFS // nil with SyncAlways
 
 	state hub.StoreState // as it was found
 	epoch atomic.Uint64
@@ -80,20 +80,34 @@ func (s *Store) fail(err error) error {
 	return s.failure()
 }
 
-// apply writes a batch, and with sync waits until it is on the disk.
+// apply writes a batch. With sync it waits until the batch is as durable as Options.Sync
+// says, without it that will be so within Options.Interval or a second.
 func (s *Store) apply(b *lsm.Batch, sync bool) error {
 	if err := s.write(b, sync); err != nil {
 		return err
 	}
-	if !sync {
-		s.unsaved.note()
-		return nil
+	if sync {
+		if err := b.SyncWait(); err != nil {
+			return s.fail(err)
+		}
 	}
-	if err := b.SyncWait(); err != nil {
-		return s.fail(err)
+	if !sync || s.o.Sync == SyncInterval {
+		s.unsaved.note()
 	}
 	// A failure that the database tells only its logger about counts too.
 	return s.failure()
+}
+
+// applyForGood writes a batch that is on the disk when it returns, whatever Options.Sync
+// says.
+func (s *Store) applyForGood(b *lsm.Batch) error {
+	if err := s.apply(b, true); err != nil || s.lazy == nil {
+		return err
+	}
+	if err := s.lazy.sync(); err != nil {
+		return s.fail(err)
+	}
+	return nil
 }
 
 // write lets a batch enter the database. The database panics, with its locks held, when
@@ -131,7 +145,7 @@ func (s *Store) Restart(epoch uint64) error {
 	defer b.Close()
 	setNumber(b, keyEpoch, epoch)
 	_ = b.Delete(keyTorn, nil)
-	if err := s.apply(b, true); err != nil {
+	if err := s.applyForGood(b); err != nil {
 		return err
 	}
 	s.epoch.Store(epoch)
@@ -166,58 +180,4 @@ func (s *Store) Close() error {
 		err = fmt.Errorf("pebble: closing %s: %w", s.dir, closeErr)
 	}
 	return err
-}
-
-// unsaved sees to it that what was written without waiting for the disk reaches it within
-// an interval. It costs nothing while nothing is written.
-type unsaved struct {
-	after time.Duration // 0: never
-	save  func()
-
-	mu      sync.Mutex
-	timer   *time.Timer // nil if nothing is unsaved
-	stopped bool
-}
-
-func (u *unsaved) note() {
-	if u.after == 0 {
-		return
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.timer == nil && !u.stopped {
-		u.timer = time.AfterFunc(u.after, u.run)
-	}
-}
-
-// run forgets the timer first: what is written while it saves is unsaved again.
-func (u *unsaved) run() {
-	u.mu.Lock()
-	u.timer = nil
-	stopped := u.stopped
-	u.mu.Unlock()
-	if !stopped {
-		u.save()
-	}
-}
-
-func (u *unsaved) stop() {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.stopped = true
-	if u.timer != nil {
-		u.timer.Stop()
-	}
-}
-
-// save syncs the log of the database. Its error stays for the next who writes.
-func (s *Store) save() {
-	if s.enter() != nil {
-		return
-	}
-	defer s.leave()
-	b := s.db.NewBatch()
-	defer b.Close()
-	_ = b.LogData(nil, nil)
-	_ = s.apply(b, true)
 }
