@@ -81,7 +81,7 @@ func (c *Client) connect() (*link, error) {
 	}
 	if conn.Subprotocol() != subprotocol {
 		_ = conn.CloseNow()
-		return nil, &DialError{Response: resp, Err: errors.New("client: the server does not speak " + subprotocol + ": the URL of one that does ends in /ws")}
+		return nil, &DialError{Response: resp, Err: errors.New("the server does not speak " + subprotocol + ": the URL of one that does ends in /ws")}
 	}
 	l := &link{c: c, conn: conn, wake: make(chan struct{}, 1)}
 	if token == "" {

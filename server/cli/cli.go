@@ -1,4 +1,5 @@
-// Package cli is the command line of duplex: serve, connect, check, bench and version.
+// Package cli is the command line of duplex: serve, connect, pub, sub, topics, check,
+// bench and version.
 // Each command is a struct whose fields are its flags, and each flag has a twin in
 // the environment.
 package cli
@@ -36,12 +37,15 @@ type Env struct {
 type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Run the server: chat page, rooms and echo."`
 	Connect connectCommand `cmd:"" help:"Talk to a WebSocket server, line by line."`
+	Pub     pubCommand     `cmd:"" help:"Publish to a topic: a message, or each line of the input."`
+	Sub     subCommand     `cmd:"" help:"Print the messages of a topic, and go on where it was."`
+	Topics  topicsCommand  `cmd:"" help:"List the topics of a server."`
 	Check   checkCommand   `cmd:"" help:"Test how a WebSocket server or client keeps the standard."`
 	Bench   benchCommand   `cmd:"" help:"Measure a WebSocket server: throughput, latency, memory, handshakes."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
-const description = "Duplex is a realtime server for plain WebSockets, a client to talk to anybody's, a test of how it keeps the standard, and a load to measure it with."
+const description = "Duplex is a realtime server for plain WebSockets, a client to talk to anybody's, commands for its topics, a test of how it keeps the standard, and a load to measure it with."
 
 // A failure ends the program with a status of its own, and with a sentence unless
 // that was said already.

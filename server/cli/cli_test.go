@@ -101,6 +101,22 @@ func TestUsage(t *testing.T) {
 		{"connect localhost -H :value", "write 'Name: value'"},
 		{"connect localhost -w 5", "--linger"},
 		{"connect a b", "unexpected argument b"},
+		{"pub", `expected "<topic>`},
+		{"pub a b --json --binary", "--json and --binary exclude each other"},
+		{"pub a b --timeout 0s", "--timeout must be more than 0"},
+		{"pub a b --server ftp://x", "--server: \"ftp://x\": the scheme must be ws or wss"},
+		{"pub a b -H nothing", "write 'Name: value'"},
+		{"sub", `expected "<topic>"`},
+		{"sub a --last 1001", "--last must be 1 to 1000"},
+		{"sub a --last 1 --after x", "--last and --after exclude each other"},
+		{"sub a --count=-1", "--count must be more than 0"},
+		{"sub a --json --raw", "--json and --raw exclude each other"},
+		{"sub a.* --no-follow", "--no-follow needs one topic, not a filter"},
+		{"sub > --last 1", "--last needs one topic, not a filter"},
+		{"sub a -S ws://", "has no host"},
+		{"topics --limit=-1", "--limit must be more than 0"},
+		{"topics --timeout 0s", "--timeout must be more than 0"},
+		{"topics -S ftp://x", "the scheme must be ws or wss"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			r := command("", strings.Fields(c.args)...)
@@ -118,6 +134,9 @@ func TestHelp(t *testing.T) {
 		"--help":         "a realtime server for plain WebSockets",
 		"serve --help":   "duplex serve --listen :8080 --origin 'https://*.example.com'",
 		"connect --help": "echo hello | duplex connect -1 localhost:8080/echo",
+		"pub --help":     "tail -f log | duplex pub logs.web",
+		"sub --help":     "duplex sub orders.42 --last 20 --no-follow",
+		"topics --help":  "duplex topics 'orders.>' --json",
 		"version --help": "Example:\n\n    duplex version",
 	} {
 		r := command("", strings.Fields(args)...)
@@ -139,12 +158,18 @@ func TestVersion(t *testing.T) {
 func TestEveryFlagHasAnEnvironmentTwin(t *testing.T) {
 	parser, err := newParser(Env{Out: io.Discard, Err: io.Discard})
 	assert.NoError(t, err)
-	prefixes := map[string]string{"serve": "DUPLEX_", "connect": "DUPLEX_CONNECT_", "check": "DUPLEX_CHECK_", "bench": "DUPLEX_BENCH_"}
+	prefixes := map[string]string{
+		"serve": "DUPLEX_", "connect": "DUPLEX_CONNECT_", "check": "DUPLEX_CHECK_", "bench": "DUPLEX_BENCH_",
+		"pub": "DUPLEX_PUB_", "sub": "DUPLEX_SUB_", "topics": "DUPLEX_TOPICS_",
+	}
 	seen := 0
 	for _, command := range parser.Model.Children {
 		assert.Contains(t, command.Detail, "Example")
 		for _, flag := range command.Flags {
 			want := prefixes[command.Name] + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
+			if flag.Name == "server" {
+				want = "DUPLEX_SERVER" // the same for all who talk to it
+			}
 			assert.Equal(t, fmt.Sprint(flag.Envs), "["+want+"]")
 			seen++
 		}
