@@ -10,10 +10,14 @@ import (
 type subscription struct {
 	socket *socket
 	filter string
-	id     string            // of the request, for its answer; the hub's when that is sent
 	wild   bool              // filter is one with wildcards
 	sub    *hub.Subscription // set by whoever drives the connection
 	held   bool              // it is in socket.held; guarded by socket.mu
+
+	// What follows belongs to the hub's calls.
+
+	id       string // of the request, until it is answered
+	attached bool   // it is
 }
 
 // subscribe begins a subscription, or replaces one of the same filter. The answer is sent
@@ -145,7 +149,7 @@ func (m *subscription) Notify(_ *hub.Subscription, n hub.Notice) {
 	switch n.Kind {
 	case hub.Attached:
 		s.send(func(dst []byte) []byte { return appendSub(dst, m.filter, m.id, n) })
-		m.id = ""
+		m.id, m.attached = "", true
 	case hub.Gap:
 		s.send(func(dst []byte) []byte { return appendGap(dst, m.filter, n.At) })
 	case hub.PresenceChanged:
@@ -156,6 +160,10 @@ func (m *subscription) Notify(_ *hub.Subscription, n hub.Notice) {
 		s.mu.Unlock()
 	case hub.Ended:
 		s.forget(m)
+		if !m.attached {
+			s.refuse(m.id, n.Err)
+			return
+		}
 		s.send(func(dst []byte) []byte { return appendEnd(dst, m.filter, n) })
 	case hub.Live: // clients see it by themselves: the position is that of the answer
 	}

@@ -224,6 +224,13 @@ func endingOf(err error) ending {
 	return ending{code: websocket.StatusTryAgainLater, reason: code}
 }
 
+// isOver tells that the hub has closed before there is a socket.
+func (m *member) isOver() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.end != nil && m.end.code == websocket.StatusGoingAway
+}
+
 // finish closes the socket, now or when it is there. Only the first ending counts.
 func (m *member) finish(e ending) {
 	m.mu.Lock()

@@ -152,6 +152,10 @@ func (w *Wire) join(r *http.Request) (*member, error) {
 		m.leave()
 		return nil, err
 	}
+	if m.isOver() {
+		m.leave()
+		return nil, hub.ErrClosed
+	}
 	return m, nil
 }
 

@@ -263,6 +263,8 @@ func TestHubThatClosesEndsSockets(t *testing.T) {
 		c := s.join("room")
 		assert.NoError(t, s.hub.Close())
 		assert.Equal(t, expectClose(t, c, websocket.StatusGoingAway), "server is shutting down")
+		_, resp, err := websocket.Dial(t.Context(), "ws://localhost/t/room", &websocket.DialOptions{DialContext: s.dial})
+		assert.True(t, err != nil && resp != nil && resp.StatusCode == http.StatusServiceUnavailable, "a socket after the end")
 	})
 }
 
