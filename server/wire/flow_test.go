@@ -114,6 +114,7 @@ func TestPingerCallsAllAtOnce(t *testing.T) {
 			time.Sleep(30 * time.Millisecond)
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		assert.Equal(t, after, []time.Duration{wire.PingDelay, wire.PingDelay, wire.PingDelay})
 
 		after, start = nil, time.Now()
@@ -125,6 +126,7 @@ func TestPingerCallsAllAtOnce(t *testing.T) {
 		}
 		g.Add(again)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		assert.Equal(t, after, []time.Duration{wire.PingDelay, 2 * wire.PingDelay, 3 * wire.PingDelay})
 	})
 }

@@ -169,7 +169,7 @@ func TestHistory(t *testing.T) {
 			at = append(at, s.publishText("room", fmt.Sprint(i)))
 		}
 		message := func(i int) string {
-			return fmt.Sprintf(`{"at":"%s","ts":%d,"text":"%d"}`, at[i], at[i].Time, i)
+			return fmt.Sprintf(`{"at":%q,"ts":%d,"text":"%d"}`, at[i], at[i].Time, i)
 		}
 		c := s.connect()
 		c.ask(`{"get":"room","last":2,"id":1}`, `{"ok":1,"messages":[`+message(3)+`,`+message(4)+`],"at":"`+at[4].String()+`","gap":false,"more":false}`)

@@ -13,8 +13,9 @@ import (
 
 func TestMessageIsEncodedOnce(t *testing.T) {
 	m, same := &hub.Message{Payload: []byte("hello")}, &hub.Message{Payload: []byte("hello")}
-	assert.True(t, frameOf(m) == frameOf(m), "a message was encoded twice")
-	assert.True(t, frameOf(m) != frameOf(same), "two messages share a frame")
+	first := frameOf(m)
+	assert.True(t, frameOf(m) == first, "a message was encoded twice")
+	assert.True(t, frameOf(same) != first, "two messages share a frame")
 	assert.Equal(t, frameOf(m).Type(), websocket.Text)
 }
 
