@@ -18,11 +18,12 @@ type SubscribeOptions struct {
 	// 1000. Only without After, and not for a filter with wildcards.
 	Last int
 
-	// Presence brings events that say who is present.
+	// Presence brings events that say who is present. Not for a filter with
+	// wildcards.
 	Presence bool
 
-	// As is the name to be counted as present under. At most 128 bytes. Default:
-	// not to be counted.
+	// As is the name to be counted as present under. At most 128 bytes; not for a
+	// filter with wildcards. Default: not to be counted.
 	As string
 
 	// NoSelf leaves out what this Client publishes.
