@@ -21,6 +21,8 @@ const (
 	sweepTopics = 256
 	sweepPause  = 250 * time.Millisecond
 	sweepRest   = time.Minute // when it has seen all
+
+	sweepSessions = 1000 // that are removed at once
 )
 
 // pending is a message that waits to be stored.
@@ -197,6 +199,7 @@ func (c *committer) sweep() time.Duration {
 	logs, err := c.local.store.Logs(context.Background(), c.sweepAt, sweepTopics)
 	if err != nil || len(logs) == 0 {
 		c.sweepAt = ""
+		c.forgetSessions()
 		return sweepRest
 	}
 	for _, info := range logs {
@@ -204,4 +207,20 @@ func (c *committer) sweep() time.Duration {
 		c.sweepAt = info.Topic
 	}
 	return sweepPause
+}
+
+// forgetSessions removes sessions that nobody needs to know any more.
+func (c *committer) forgetSessions() {
+	for {
+		list, err := c.local.store.ExpiredSessions(time.Now().Add(-c.local.memory.Sessions), sweepSessions)
+		if err != nil || len(list) == 0 {
+			return
+		}
+		for i := range list {
+			list[i].Forget = true
+		}
+		if c.local.store.SaveSessions(list) != nil {
+			return
+		}
+	}
 }

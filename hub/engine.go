@@ -22,9 +22,9 @@ import (
 //
 // All methods may be called at the same time.
 type Engine interface {
-	// Start tells the engine whom to tell, and for how long IDs are remembered at
-	// most. It is called once, before all else.
-	Start(n Node, remember time.Duration) error
+	// Start tells the engine whom to tell and how long to remember. It is called
+	// once, before all else.
+	Start(n Node, m Memory) error
 
 	// Epoch is the epoch of cursors at present. A cursor of another one is a gap.
 	Epoch() uint64
@@ -69,6 +69,12 @@ type Engine interface {
 
 	// Close ends the engine, when everything that was appended is answered.
 	Close() error
+}
+
+// A Memory says for how long an engine must remember, at least.
+type Memory struct {
+	IDs      time.Duration // of messages, at most; Settings.Idempotency says for which
+	Sessions time.Duration // behind SessionRecord.Seen; long after they have expired
 }
 
 // A Node is what an engine tells the hub of a node.

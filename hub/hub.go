@@ -113,10 +113,12 @@ func New(o *Options) (*Hub, error) {
 		h.shards[i].topics = make(map[string]*topic)
 	}
 	h.roster = newRoster(h.rules.of, h.engine, h.tellPresence)
-	if err := h.engine.Start((*node)(h), h.rules.longestIdempotency()); err != nil {
+	ttl := cmp.Or(o.SessionTTL, DefaultSessionTTL)
+	memory := Memory{IDs: h.rules.longestIdempotency(), Sessions: ttl + expiredFor}
+	if err := h.engine.Start((*node)(h), memory); err != nil {
 		return nil, err
 	}
-	h.sessions = newSessions(h.engine, cmp.Or(o.SessionTTL, DefaultSessionTTL))
+	h.sessions = newSessions(h.engine, ttl)
 	h.tending.Go(h.tend)
 	return h, nil
 }

@@ -16,11 +16,12 @@ const stripes = 1024
 
 // local is the engine of a single node.
 type local struct {
-	node  Node
-	store Store // nil: the hub's memory is all there is
-	epoch uint64
-	torn  bool
-	seed  maphash.Seed
+	node   Node
+	memory Memory
+	store  Store // nil: the hub's memory is all there is
+	epoch  uint64
+	torn   bool
+	seed   maphash.Seed
 
 	flight inflight
 	ids    idTable
@@ -39,8 +40,8 @@ func NewLocal(s Store) Engine {
 	return &local{store: s, seed: maphash.MakeSeed()}
 }
 
-func (l *local) Start(n Node, remember time.Duration) error {
-	l.node = n
+func (l *local) Start(n Node, m Memory) error {
+	l.node, l.memory = n, m
 	l.flight.settle = n.Settle
 	l.ids.init()
 	l.epoch = newEpoch()
@@ -58,13 +59,13 @@ func (l *local) Start(n Node, remember time.Duration) error {
 	l.torn = state.Torn
 	l.flight.settled.Store(state.Last)
 	l.flight.newest.Store(state.Last)
-	known, err := l.store.IDs(time.Now().Add(-remember))
+	known, err := l.store.IDs(time.Now().Add(-m.IDs))
 	if err != nil {
 		return err
 	}
 	for _, k := range known {
 		k.At.Epoch = l.epoch
-		l.ids.remember(k.Topic, k.ID, k.At, k.At.When().Add(remember))
+		l.ids.remember(k.Topic, k.ID, k.At, k.At.When().Add(m.IDs))
 	}
 	l.commit = newCommitter(l, runtime.GOMAXPROCS(0))
 	return nil

@@ -167,6 +167,37 @@ func TestRestart(t *testing.T) {
 	})
 }
 
+func TestSessionsAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := hubtest.NewMemStore()
+		h, err := hub.New(&hub.Options{Engine: hub.NewLocal(store)})
+		assert.NoError(t, err)
+		defer h.Close()
+		s, err := h.OpenSession("12345678", nil)
+		assert.NoError(t, err)
+		at := say(t, h, "room", "1")
+		s.Advance("room", at)
+		s.Close()
+		time.Sleep(hub.DefaultSessionTTL - time.Second)
+		s, err = h.OpenSession("12345678", nil)
+		assert.NoError(t, err)
+		c, known, lost := s.Resume("room")
+		assert.Equal(t, c, at)
+		assert.True(t, known && !lost, "the session is not known any more")
+		s.Close()
+		time.Sleep(24 * time.Hour)
+		s, err = h.OpenSession("12345678", nil)
+		assert.NoError(t, err)
+		_, known, lost = s.Resume("room")
+		assert.True(t, !known && lost, "that the session has expired is not told")
+		s.Close()
+		time.Sleep(25 * time.Hour)
+		_, ok, err := store.Session("12345678")
+		assert.NoError(t, err)
+		assert.True(t, !ok, "an old session is still stored")
+	})
+}
+
 func TestFailedStoreIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := hubtest.NewMemStore()
