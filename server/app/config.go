@@ -25,10 +25,6 @@ const (
 	SyncOff      = "off"
 )
 
-// queuedMessages is how many of the largest messages may wait for one socket,
-// if MaxQueue is zero: a slow moment is no reason to lose a picture.
-const queuedMessages = 4
-
 // Config says how the server runs. The zero value means the defaults.
 type Config struct {
 	// Listen is the address, host:port. Port 0 picks a free one, and an empty
@@ -42,11 +38,6 @@ type Config struct {
 	// MaxMessage is the largest message that may be sent or published, in bytes.
 	// Default 1 MiB; negative: no limit.
 	MaxMessage int64
-
-	// MaxQueue is how many bytes may wait for a socket that reads slowly
-	// before it is closed. Default: four times MaxMessage, 4 MiB if that has
-	// no limit.
-	MaxQueue int
 
 	// Compress lets sockets that offer compression have it (RFC 7692), with
 	// the defaults of websocket.Compression, which says what it costs and
@@ -81,12 +72,6 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.Listen = cmp.Or(c.Listen, DefaultListen)
 	c.MaxMessage = cmp.Or(c.MaxMessage, DefaultMaxMessage)
-	if c.MaxQueue <= 0 {
-		c.MaxQueue = queuedMessages * websocket.DefaultMaxMessage
-		if c.MaxMessage > 0 {
-			c.MaxQueue = int(min(queuedMessages*c.MaxMessage, 1<<30))
-		}
-	}
 	c.Sync = cmp.Or(c.Sync, SyncAlways)
 	if c.ShutdownTimeout <= 0 {
 		c.ShutdownTimeout = DefaultShutdownTimeout

@@ -1,9 +1,8 @@
 package app
 
 import (
-	"errors"
-
 	"github.com/duplexhq/duplex/hub"
+	"github.com/duplexhq/duplex/server/store/pebble"
 )
 
 // A DataError says why the hub could not begin with the data that are there.
@@ -18,11 +17,22 @@ func (e *DataError) Error() string { return e.Err.Error() }
 // Unwrap returns the error of the store.
 func (e *DataError) Unwrap() error { return e.Err }
 
+// syncs are the ways of the store to keep what Config.Sync promises.
+var syncs = map[string]pebble.SyncMode{
+	SyncAlways:   pebble.SyncAlways,
+	SyncInterval: pebble.SyncInterval,
+	SyncOff:      pebble.SyncOff,
+}
+
 // openHub opens the store, if there is to be one, and the hub above it.
 func openHub(c *Config) (*hub.Hub, error) {
 	var store hub.Store
 	if c.Data != "" {
-		return nil, &DataError{c.Data, errors.New("there is no store yet")}
+		opened, err := pebble.Open(c.Data, &pebble.Options{Sync: syncs[c.Sync], Log: c.Log})
+		if err != nil {
+			return nil, &DataError{c.Data, err}
+		}
+		store = opened
 	}
 	h, err := hub.New(&hub.Options{
 		Engine:     hub.NewLocal(store),

@@ -2,15 +2,16 @@ package app
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/duplexhq/duplex/server/web"
 	"github.com/duplexhq/duplex/server/wire"
+	"github.com/duplexhq/duplex/server/wire/json"
 	"github.com/duplexhq/duplex/server/wire/poll"
 	"github.com/duplexhq/duplex/server/wire/raw"
 	"github.com/duplexhq/duplex/server/wire/sse"
 	"github.com/duplexhq/duplex/websocket"
 	"github.com/duplexhq/duplex/websocket/event"
+	"github.com/duplexhq/duplex/websocket/handshake"
 )
 
 // build makes the wires of the hub, and the table of what is where.
@@ -19,31 +20,35 @@ func (a *App) build() http.Handler {
 	o := event.Options{
 		Origins:    c.Origins,
 		MaxMessage: c.MaxMessage,
-		MaxQueue:   c.MaxQueue,
+		Panicked: func(_ *event.Conn, value any, stack []byte) {
+			c.Log.Error("panic", "value", value, "stack", string(stack))
+		},
 	}
 	if c.Compress {
 		o.Compression = &websocket.Compression{}
 	}
 	f := &forms{
 		raw:    raw.New(a.hub, &raw.Options{Event: o, Log: c.Log, Refuse: wire.Problem}),
+		json:   json.New(a.hub, &json.Options{Event: o, Log: c.Log}),
 		echo:   event.NewServer(event.Handler{OnMessage: echo}, &o),
 		stream: sse.New(a.hub, &sse.Options{Origins: c.Origins, Until: a.ending}),
 		http:   poll.New(a.hub, &poll.Options{Origins: c.Origins, MaxMessage: c.MaxMessage, Until: a.ending}),
 	}
-	a.sockets = []sockets{f.raw, f.echo}
+	a.sockets = []sockets{f.raw, f.json, f.echo}
 	return f.routes()
 }
 
 // The forms are what there is at the paths of the server.
 type forms struct {
-	raw, echo sockets
-	stream    http.Handler
-	http      poll.Handlers
+	raw, json, echo sockets
+	stream          http.Handler
+	http            poll.Handlers
 }
 
 func (f *forms) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", web.Handler())
+	mux.Handle("/ws", f.json)
 	mux.Handle("/echo", f.echo)
 	mux.Handle("/t/{topic}", f.topic())
 	mux.Handle("/t/{topic}/presence", f.http.Presence)
@@ -76,7 +81,7 @@ func isHandshake(r *http.Request) bool {
 	if r.Method != http.MethodGet {
 		return false
 	}
-	return r.Header.Get("Sec-WebSocket-Key") != "" || strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+	return r.Header.Get("Sec-WebSocket-Key") != "" || handshake.HasToken(r.Header["Upgrade"], "websocket")
 }
 
 // notTopic answers what is below /t/ and nothing.

@@ -111,7 +111,7 @@ func (s *stream) appendNotice(p []byte, n hub.Notice) []byte {
 		}
 		return appendID(p, n.At)
 	case hub.Live:
-		if s.at != n.At { // the latest of each key have older positions
+		if s.at.Offset != n.At.Offset { // the latest of each key have older positions
 			s.at = n.At
 			return appendID(p, n.At)
 		}
