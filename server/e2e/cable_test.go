@@ -19,6 +19,7 @@ type cable struct {
 	t         testing.TB
 	near, far string // addresses
 	silent    atomic.Bool
+	carried   atomic.Int64 // bytes from the server
 	carriers  sync.WaitGroup
 
 	mu       sync.Mutex
@@ -88,7 +89,7 @@ func (c *cable) carry(conn net.Conn) {
 	defer c.forget(conn, far)
 	var ways sync.WaitGroup
 	ways.Go(func() { _, _ = io.Copy(far, conn); _ = far.Close() })
-	ways.Go(func() { _, _ = io.Copy(muffler{conn, &c.silent}, far); _ = conn.Close() })
+	ways.Go(func() { _, _ = io.Copy(muffler{conn, c}, far); _ = conn.Close() })
 	ways.Wait()
 }
 
@@ -112,14 +113,15 @@ func (c *cable) forget(ends ...net.Conn) {
 	}
 }
 
-// A muffler writes unless it is silent.
+// A muffler writes unless the cable is silent.
 type muffler struct {
 	io.Writer
-	silent *atomic.Bool
+	cable *cable
 }
 
 func (m muffler) Write(p []byte) (int, error) {
-	if m.silent.Load() {
+	m.cable.carried.Add(int64(len(p)))
+	if m.cable.silent.Load() {
 		return len(p), nil
 	}
 	return m.Writer.Write(p)

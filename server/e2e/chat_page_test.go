@@ -40,7 +40,7 @@ var (
 		(m.querySelector("[data-testid=message-text]") ?? m.querySelector(".bubble > :first-child")).innerText.replace(/\n+/g, "\n")`)
 	deliveries = all("message", `(m) => m.dataset.delivery ?? ""`)
 	notes      = all("note", `(n) => n.dataset.kind + ": " + n.innerText`)
-	gaps       = notes + `.filter((n) => n.startsWith("gap: Messages are missing here")).length`
+	gaps       = notes + `.filter((n) => n.startsWith("gap: Messages may be missing here")).length`
 	people     = all("person", `(p) => p.querySelector(".person-name").innerText + (p.querySelector(".you") ? " (me)" : "")`)
 	count      = find("count") + `.innerText`
 )

@@ -111,6 +111,11 @@ func js[T any](p *tab, expression string) T {
 	return v
 }
 
+// jsAction evaluates an expression whose value does not matter.
+func jsAction(expression string) chromedp.Action[chromedp.Void] {
+	return chromedp.Evaluate[chromedp.Void](expression)
+}
+
 // waitFor ends the test unless the expression becomes true in time. It looks from
 // outside, and so is not held up by the content security policy of the page.
 func (p *tab) waitFor(expression string) {

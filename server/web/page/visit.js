@@ -123,7 +123,7 @@ export class Visit extends EventTarget {
 
   #gap() {
     const away = this.#lostAt ? ` You were away from ${clock(this.#lostAt)} to ${clock(new Date())}.` : "";
-    this.#log.note("gap", `Messages are missing here: the server does not have them any more.${away}`);
+    this.#log.note("gap", `Messages may be missing here: the server no longer has all of them.${away}`);
     // What is stored may be among them.
     for (const { id, stored } of this.#onWay.values()) if (stored && this.#onWay.delete(id)) this.#log.delivered(id);
   }

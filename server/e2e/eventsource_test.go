@@ -1,0 +1,33 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/duplexhq/duplex/internal/assert"
+)
+
+// The EventSource of a browser gets everything too: it comes back by itself and says
+// where it was with Last-Event-ID.
+func TestEventSourceMissesNothing(t *testing.T) {
+	var s *durable
+	page := openPage(t, "eventsource.html", func(origin string) string {
+		s = serveDurable(t, "--origin", origin)
+		return s.url + "/t/numbers"
+	})
+	page.waitFor("opened === 1")
+	s.kill() // before anything came
+	p := publishNumbers(t, s.url+"/t/numbers")
+	for opened := 2; opened <= 3; opened++ {
+		s.start()
+		p.more(50)
+		page.waitFor(fmt.Sprint("opened === ", opened))
+		if opened == 2 {
+			s.kill()
+		}
+	}
+	p.more(50)
+	count := p.stop()
+	assert.Equal(t, page.sawAll("seen", count), 0)
+	assert.Equal(t, js[[]string](page, "gaps"), []string{})
+}
