@@ -91,10 +91,10 @@ func (r *rosterModel) tick() {
 		joined, left = differ(name, m.here(), &m.said, joined, left)
 	}
 	if len(joined)+len(left) > 0 {
-		r.lines = append(r.lines, fmt.Sprint(r.now, " announce", sorted(joined), sorted(left)))
+		r.lines = append(r.lines, fmt.Sprint(r.now, " announce ", sorted(joined), " ", sorted(left)))
 	}
 	if len(join)+len(leave) > 0 {
-		r.lines = append(r.lines, fmt.Sprint(r.now, " tell ", len(r.names()), sorted(join), sorted(leave)))
+		r.lines = append(r.lines, fmt.Sprint(r.now, " tell ", len(r.names()), " ", sorted(join), " ", sorted(leave)))
 	}
 }
 
@@ -127,17 +127,14 @@ func (r *rosterModel) names() []string {
 }
 
 // A modelListener writes what a roster tells as the model does.
-type modelListener struct {
-	listener
-	model *rosterModel
-}
+type modelListener struct{ listener }
 
 func (l *modelListener) tell(c *PresenceChange) {
-	l.lines = append(l.lines, fmt.Sprint(l.model.now, " tell ", c.Count, sorted(c.Join), sorted(c.Leave)))
+	l.write("tell %d %v %v", c.Count, sorted(c.Join), sorted(c.Leave))
 }
 
 func (l *modelListener) Announce(_ string, joined, left []string) {
-	l.lines = append(l.lines, fmt.Sprint(l.model.now, " announce", sorted(joined), sorted(left)))
+	l.write("announce %v %v", sorted(joined), sorted(left))
 }
 
 // Each byte is something that happens: the upper half is the name, the lower half says what.
@@ -150,14 +147,14 @@ func FuzzPresence(f *testing.F) {
 			return
 		}
 		synctest.Test(t, func(t *testing.T) {
-			const tick = time.Millisecond
+			const tick = time.Millisecond // as the lines count it
 			model := &rosterModel{interval: 1 + int(interval%4), grace: int(grace % 5), members: map[string]*modelMember{}}
 			s := &Settings{
 				PresenceInterval: time.Duration(model.interval) * tick,
 				PresenceGrace:    time.Duration(model.grace) * tick,
 				PresenceSample:   100,
 			}
-			l := &modelListener{model: model}
+			l := &modelListener{listener{began: time.Now()}}
 			r := newRoster(func(string) *Settings { return s }, l, l.tell)
 			for _, op := range ops {
 				name := strings.Repeat(string('a'+rune(op>>4)%4), 1+int(op>>6))
@@ -178,9 +175,9 @@ func FuzzPresence(f *testing.F) {
 				default:
 					model.tick()
 					time.Sleep(tick)
-					synctest.Wait()
 				}
-				assert.Equal(t, l.lines, model.lines)
+				assert.Equal(t, l.heard(), model.lines)
+				model.lines = nil
 				assert.Equal(t, everybody(r, "room", 2), model.names())
 				assert.Equal(t, r.count("room"), len(model.names()))
 				assert.Equal(t, r.full("room").Count, len(model.names()))

@@ -25,6 +25,7 @@ type sessionDisk struct {
 	fail      error
 	reads     int
 	reading   func() // called while a session is read
+	saving    func() // and while some are saved
 }
 
 func newSessionDisk() *sessionDisk {
@@ -65,6 +66,9 @@ func (d *sessionDisk) Durable() bool   { return d.records != nil }
 func (d *sessionDisk) Forgotten() bool { return d.forgotten }
 
 func (d *sessionDisk) SaveSessions(list []SessionRecord) error {
+	if d.saving != nil {
+		d.saving()
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.saves = append(d.saves, time.Since(d.began))
@@ -470,6 +474,34 @@ func TestSessionIsReadOnce(t *testing.T) {
 		wg.Wait()
 		assert.Equal(t, d.reads, 1)
 		assert.Equal(t, told, 9)
+	})
+}
+
+// While a disk is slow a session may be opened, advance and be closed again: what is being
+// saved is not the last word.
+func TestSessionGoesOnWhileItIsSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newSessionDisk()
+		s := newSessions(d, testTTL)
+		h := openSession(t, s, "session-1")
+		h.Advance("room", at(1, 1))
+		synctest.Wait()
+		d.saving = func() { time.Sleep(time.Second) }
+		h.Close()
+		time.Sleep(saveInterval + time.Second/2) // it is being saved
+		h = openSession(t, s, "session-1")
+		h.Advance("room", at(1, 2))
+		h.Close()
+		time.Sleep(time.Second) // now it was, as it had been
+		assert.Equal(t, d.cursor("session-1", "room"), at(1, 1))
+		h = openSession(t, s, "session-1")
+		assert.Equal(t, resumed(h, "room"), "1/2")
+		h.Close()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Equal(t, d.cursor("session-1", "room"), at(1, 2))
+		assert.Equal(t, len(s.known), 0)
+		assert.NoError(t, s.close())
 	})
 }
 

@@ -46,8 +46,8 @@ func (s *sessions) arm(soon bool) {
 
 // save writes the sessions that are to be saved. Those that it could not write stay so.
 func (s *sessions) save() error {
-	s.saving.Lock()
-	defer s.saving.Unlock()
+	s.saving <- struct{}{}
+	defer func() { <-s.saving }()
 	s.mu.Lock()
 	list := s.dirty
 	s.dirty, s.armed = nil, false

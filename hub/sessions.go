@@ -44,9 +44,9 @@ type sessions struct {
 
 	dirty  []*sessionState // to be saved
 	saver  *time.Timer
-	armed  bool       // the saver will run
-	soon   bool       // at once
-	saving sync.Mutex // a record never goes behind the one that follows it
+	armed  bool          // the saver will run
+	soon   bool          // at once
+	saving chan struct{} // has one who saves: a record never comes after the one that follows it
 }
 
 func newSessions(e Engine, ttl time.Duration) *sessions {
@@ -57,6 +57,7 @@ func newSessions(e Engine, ttl time.Duration) *sessions {
 		start:   time.Now(),
 		max:     maxSessions,
 		known:   make(map[string]*sessionState),
+		saving:  make(chan struct{}, 1),
 	}
 	s.aging.due = s.age
 	s.aging.after = ttl
