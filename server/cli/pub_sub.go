@@ -104,7 +104,7 @@ func (a access) get(ctx context.Context, u *url.URL) (*http.Response, error) {
 	if r.Header = header; header.Get("Host") != "" {
 		r.Host = header.Get("Host")
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck // it is one
+	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = a.tlsConfig()
 	transport.DisableKeepAlives = true // the program ends behind it
 	return (&http.Client{Transport: transport}).Do(r)

@@ -70,7 +70,7 @@ func TestPub(t *testing.T) {
 		{name: "JSON values", args: []string{"--json"}, in: "{\n\"a\":1} 2\n\n[3]", want: []string{`json  {"a":1}`, "json  2", "json  [3]"}},
 		{name: "bytes", args: []string{"-b"}, in: "\x00\xff\n", want: []string{"binary  \x00\xff"}},
 		{name: "twice the same ID", args: []string{"--id", "x", "a"}, want: []string{"text  a"}},
-		{name: "lines with an ID", args: []string{"--id", "y"}, in: "a\na\n", want: []string{"text  a", "text  a"}},
+		{name: "lines with an ID", args: []string{"--id", "y"}, in: "a\nb\n", want: []string{"text  a", "text  b"}},
 		{name: "not UTF-8", in: "a\n\xff\nb\n", want: []string{"text  a"}, status: 2,
 			says: "duplex: line 2 of the input: it is not UTF-8, which text must be; --binary publishes all of the input as bytes; nothing was published from there on\n"},
 		{name: "not JSON", args: []string{"--json"}, in: "1\n{", want: []string{"json  1"}, status: 2,
@@ -141,7 +141,7 @@ func TestPubIsRefused(t *testing.T) {
 	}))
 	defer other.Close()
 	silent := startHandler(t, func(ctx context.Context, c *websocket.Conn) error {
-		for range c.Messages(ctx) { //nolint:revive // it reads, and answers nothing
+		for range c.Messages(ctx) {
 		}
 		return nil
 	}, &websocket.AcceptOptions{Subprotocols: []string{"duplex.v1.json"}})

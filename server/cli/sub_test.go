@@ -155,7 +155,7 @@ func TestCursorFile(t *testing.T) {
 
 func TestCursorFileOfSomebodyElse(t *testing.T) {
 	dir := t.TempDir()
-	for name, text := range map[string]string{"words": "dear diary", "lines": "a.b.c\na.b.c\n", "long": strings.Repeat("a", 1000)} {
+	for name, text := range map[string]string{"words": "dear diary", "lines": "a.b.c\nd.e.f\n", "long": strings.Repeat("a", 1000)} {
 		file := filepath.Join(dir, name)
 		assert.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 		r := command("", "sub", "x", "-c", file)

@@ -113,7 +113,7 @@ func TestGoClient(t *testing.T) {
 }
 
 func asError(err error) *topics.Error {
-	if e, ok := err.(*topics.Error); ok { //nolint:errorlint // exactly this one is promised
+	if e, ok := err.(*topics.Error); ok {
 		return e
 	}
 	return &topics.Error{Code: topics.Code(fmt.Sprint("no Error: ", err))}
