@@ -35,7 +35,7 @@ type Env struct {
 
 // commands is the whole command line.
 type commands struct {
-	Serve   serveCommand   `cmd:"" help:"Run the server: chat page, rooms and echo."`
+	Serve   serveCommand   `cmd:"" help:"Run the server: topics, chat page and echo."`
 	Connect connectCommand `cmd:"" help:"Talk to a WebSocket server, line by line."`
 	Pub     pubCommand     `cmd:"" help:"Publish to a topic: a message, or each line of the input."`
 	Sub     subCommand     `cmd:"" help:"Print the messages of a topic, and go on where it was."`

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -75,6 +76,10 @@ func sentences(resp *http.Response) (lines []string) {
 		return nil
 	}
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxSentence))
+	var problem struct{ Detail string }
+	if kind == "application/problem+json" && json.Unmarshal(body, &problem) == nil {
+		body = []byte(problem.Detail)
+	}
 	for line := range strings.Lines(string(body)) {
 		line = strings.TrimSpace(line)
 		if line != "" && len(lines) < maxSentences {

@@ -21,11 +21,11 @@ import (
 type serveCommand struct {
 	Listen     string    `default:"127.0.0.1:8080" placeholder:"HOST:PORT" env:"DUPLEX_LISTEN" help:"Where to listen (default ${default}). Port 0 picks a free one; without a host, everybody who reaches this machine gets in."`
 	Origin     []string  `placeholder:"PATTERN" env:"DUPLEX_ORIGIN" help:"Let web pages of this origin connect too, for example https://*.example.com or http://localhost:*. May be repeated."`
-	MaxMessage byteCount `default:"1MiB" placeholder:"SIZE" env:"DUPLEX_MAX_MESSAGE" help:"The largest message that may be sent or published (default ${default}). Four of them may wait for a slow reader."`
+	MaxMessage byteCount `default:"1MiB" placeholder:"SIZE" env:"DUPLEX_MAX_MESSAGE" help:"The largest message that may be sent or published (default ${default})."`
 
 	Data       string        `placeholder:"DIR" env:"DUPLEX_DATA" help:"Keep messages, positions and sessions in this directory, so that a restart loses nothing. It is made if it is not there, and one server at a time uses it. Default: in memory, where a restart loses all messages and tells clients so."`
 	Sync       string        `enum:"always,interval,off" default:"always" placeholder:"WHEN" env:"DUPLEX_SYNC" help:"When what is published is safe from a power cut, with --data: always (default) before its publisher hears that it is stored, interval within a second, off when the operating system gets to it. The last two are faster for few publishers; clients are told of a gap if something was lost."`
-	Topic      []topicRule   `sep:";" placeholder:"'FILTER SETTING ...'" env:"DUPLEX_TOPICS" help:"How the topics behave that FILTER matches, see below. May be repeated; the first that matches counts. In the environment, rules have a ; between them."`
+	Topic      []topicRule   `sep:";" placeholder:"'FILTER SETTING ...'" env:"DUPLEX_TOPIC" help:"How the topics behave that FILTER matches, see above. May be repeated; the first that matches counts. In the environment, rules have a ; between them."`
 	SessionTTL time.Duration `name:"session-ttl" default:"10m" placeholder:"DURATION" env:"DUPLEX_SESSION_TTL" help:"How long a session that a client named with ?session= outlives its last connection (default ${default})."`
 
 	Compress  bool   `env:"DUPLEX_COMPRESS" help:"Compress messages for clients that offer it, as browsers do (default: off). It takes several times the processor time of sending them as they are, and up to 55 KB of memory for each socket. Leave it off where a secret and text of strangers come over one socket: the lengths of messages then give the secret away, through TLS too."`
@@ -45,17 +45,18 @@ A rule of --topic is a topic, or a filter with * for one part of the name and > 
     latest             keep the latest message of each key beyond that,
                        for those who come anew
     keys=N             of at most so many keys (10000)
-    slow=WHAT          who reads too slowly is disconnected and comes back where
-                       he was (disconnect), loses the oldest messages and is told
-                       of it (drop-oldest), or gets the latest of each key only
-                       (conflate)
+    slow=WHAT          a client that reads too slowly is disconnected, to come
+                       back where it was (disconnect), loses the oldest messages
+                       and is told of it (drop-oldest), or gets the latest of
+                       each key only (conflate)
     lag=SIZE           too slowly means that so much waits (1MiB)
-    idempotency=TIME   a message published again with the same Idempotency-Key
-                       within this time is not published twice (5m)
+    idempotency=DURATION
+                       what is published again with the same Idempotency-Key
+                       within this time is not there twice (5m)
     metadata=DURATION  remember that the topic was there, so that no cursor into it
                        becomes a gap without need (7d)
-    presence=DURATION  tell who came and went once in this time (1s)
-    grace=DURATION     who comes back within this time was never gone (5s), or none
+    presence=DURATION  tell once in this time who came and went (1s)
+    grace=DURATION     whoever is back within this time never left (5s), or none
     sample=N           and at most so many names at once (100)
 
 Examples:

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"syscall"
@@ -63,6 +66,49 @@ func TestServeTakesItsFlags(t *testing.T) {
 	assert.Contains(t, r.err, "403 Forbidden")
 	b.signals <- os.Interrupt
 	assert.Equal(t, <-b.done, 0)
+}
+
+// TestServeKeepsData restarts a server by its flags, with a rule from the environment of the
+// shell: the first that matches counts.
+func TestServeKeepsData(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("DUPLEX_TOPIC", "short.* messages=1; > age=1h")
+	var seen []string
+	for range 2 {
+		b := run(t, "serve", "--listen", "127.0.0.1:0", "--data", dir, "--sync", "interval", "--session-ttl", "1h")
+		at := address(t, b.err.until(`"listening"`))
+		b.err.until(`"sync":"interval"`)
+		for _, topic := range []string{"short.a", "long"} {
+			for range 2 {
+				resp, err := http.Post("http://"+at+"/t/"+topic, "text/plain", strings.NewReader("x"))
+				assert.NoError(t, err)
+				_ = resp.Body.Close()
+			}
+			resp, err := http.Get("http://" + at + "/t/" + topic)
+			assert.NoError(t, err)
+			body, err := io.ReadAll(resp.Body)
+			assert.NoError(t, err)
+			_ = resp.Body.Close()
+			seen = append(seen, fmt.Sprint(topic, strings.Count(string(body), `"x"`)))
+		}
+		b.signals <- os.Interrupt
+		assert.Equal(t, <-b.done, 0)
+	}
+	assert.Equal(t, strings.Join(seen, " "), "short.a1 long2 short.a1 long4")
+}
+
+func TestServeThatCannotStart(t *testing.T) {
+	for says, flags := range map[string][]string{
+		"the directory /dev/null/data cannot be made": {"--data", "/dev/null/data"},
+		`--topic`:                           {"--topic", "a..b"},
+		`"message" is no setting of topics`: {"--topic", "a message=5"},
+		"must be one of":                    {"--sync", "sometimes"},
+		"--session-ttl 0s is no time":       {"--session-ttl", "0"},
+	} {
+		r := command("", append([]string{"serve", "--listen", "127.0.0.1:0"}, flags...)...)
+		assert.True(t, r.status != 0, says)
+		assert.Contains(t, r.err, says)
+	}
 }
 
 // TestCompressionIsAgreedOn needs both ends to want it.
