@@ -20,7 +20,7 @@ func examples(t *testing.T, arrow string) (list []string) {
 	_, part, found := strings.Cut(string(page), "\n## JSON:")
 	assert.True(t, found, "the page has no JSON part")
 	part, _, _ = strings.Cut(part, "\n## ")
-	for _, line := range strings.Split(part, "\n") {
+	for line := range strings.SplitSeq(part, "\n") {
 		for _, piece := range strings.Split(line, arrow+" ")[1:] {
 			list = append(list, piece[:objectLen(piece)])
 		}

@@ -9,8 +9,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/duplexhq/duplex/internal/assert"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/duplexhq/duplex/internal/assert"
 )
 
 // A document is asyncapi.yaml. Its schemas are those of JSON Schema, as far as they are
