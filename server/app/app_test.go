@@ -273,7 +273,7 @@ func TestListenErrors(t *testing.T) {
 
 	for says, c := range map[string]app.Config{
 		`"example.com": a scheme is missing`: {Origins: []string{"example.com"}},
-		`rule "a..b": hub: filter`:       {Rules: []app.Rule{{Filter: "a..b"}}},
+		`rule "a..b": hub: filter`:           {Rules: []app.Rule{{Filter: "a..b"}}},
 		`sync "never" is none of always`:     {Sync: "never"},
 		"cannot be made":                     {Data: "/dev/null/data"},
 	} {

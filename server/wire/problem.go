@@ -140,5 +140,5 @@ func NotAcceptable() error {
 var ErrWildcards = &Refusal{
 	Status: http.StatusBadRequest,
 	Code:   "bad_topic",
-	Detail: "this is a filter, and one topic is needed; only streams and sockets take filters",
+	Detail: "this is a filter, and one topic is needed; filters are for streams of events and for /ws",
 }

@@ -162,6 +162,9 @@ func parse(r *http.Request) (request, error) {
 	if wild && req.start.Last > 0 {
 		return req, wire.BadRequest("last=N needs one topic, and this is a filter; leave it out or give a cursor with after")
 	}
+	if wild && req.start.As != "" {
+		return req, wire.BadRequest("as=NAME needs one topic to be present in, and this is a filter")
+	}
 	req.envelope = req.envelope || wild
 	return req, nil
 }

@@ -364,6 +364,7 @@ func TestRefusals(t *testing.T) {
 		{"no id", "GET", "a", []string{"Last-Event-ID", "5"}, 400, "bad_cursor"},
 		{"an id beyond numbers", "GET", "a", []string{"Last-Event-ID", "1.99999999999999999.1"}, 400, "bad_cursor"},
 		{"the newest of many", "GET", "a.*?last=5", nil, 400, "bad_request"},
+		{"present in many", "GET", "a.*?as=ann", nil, 400, "bad_request"},
 		{"no number", "GET", "a?last=x", nil, 400, "bad_request"},
 		{"neither yes nor no", "GET", "a?envelope=maybe", nil, 400, "bad_request"},
 		{"no name", "GET", "a?as=" + strings.Repeat("x", 129), nil, 400, "bad_request"},
