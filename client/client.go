@@ -43,7 +43,7 @@ type Client struct {
 // sense is closed from the beginning, and each call says why.
 func New(url string, o *Options) *Client {
 	c := &Client{
-		prefix:   rand.Text()[:16] + ".",
+		prefix:   rand.Text()[:12] + ".", // 60 bits; the server keeps it with each message
 		first:    make(chan error, 1),
 		finished: make(chan struct{}),
 		pending:  make(map[uint64]*call),
