@@ -6,15 +6,18 @@ import (
 	"github.com/duplexhq/duplex/hub"
 )
 
-// What rules are made of, for those who need not know the hub.
-type (
-	Rule       = hub.Rule
-	Settings   = hub.Settings
-	SlowPolicy = hub.SlowPolicy
-)
+// A Rule is that of the hub. It has a name here for those who need not know the hub, like
+// what it is made of.
+type Rule = hub.Rule
 
-// ParseSlow returns the policy of a name, as SlowPolicy.String gives it.
-func ParseSlow(name string) (p SlowPolicy, ok bool) {
+// Settings are those of a Rule.
+type Settings = hub.Settings
+
+// A SlowPolicy is that of Settings.
+type SlowPolicy = hub.SlowPolicy
+
+// SlowPolicyOf returns the policy of a name, as SlowPolicy.String gives it.
+func SlowPolicyOf(name string) (p SlowPolicy, ok bool) {
 	for _, p := range []SlowPolicy{hub.SlowDisconnect, hub.SlowDropOldest, hub.SlowConflate} {
 		if p.String() == name {
 			return p, true

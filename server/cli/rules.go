@@ -77,7 +77,7 @@ func setLatest(s *app.Settings, _ string) error {
 }
 
 func setSlow(s *app.Settings, value string) error {
-	policy, ok := app.ParseSlow(value)
+	policy, ok := app.SlowPolicyOf(value)
 	if !ok {
 		return fmt.Errorf("%q is none of disconnect, drop-oldest and conflate", value)
 	}

@@ -9,8 +9,8 @@ import (
 )
 
 func TestTopicRule(t *testing.T) {
-	conflate, _ := app.ParseSlow("conflate")
-	drop, _ := app.ParseSlow("drop-oldest")
+	conflate, _ := app.SlowPolicyOf("conflate")
+	drop, _ := app.SlowPolicyOf("drop-oldest")
 	for text, want := range map[string]app.Rule{
 		">":                    {Filter: ">"},
 		"  orders.42  ":        {Filter: "orders.42"},
@@ -35,31 +35,31 @@ func TestTopicRule(t *testing.T) {
 
 func TestTopicRuleThatIsNone(t *testing.T) {
 	for text, says := range map[string]string{
-		"":                      "begins with the topics",
-		"a..b":                  "names no topics",
-		"messages=5":            "names no topics",
-		"a message=5":           `"message" is no setting of topics; there are messages, bytes`,
-		"a 5":                   `"5" is no setting`,
-		"a messages":            "messages needs a value: write messages=…",
-		"a messages=":           "messages needs a value",
-		"a messages=0":          `messages: "0" is not a number from 1 on, or none`,
-		"a messages=-1":         `"-1" is not a number`,
-		"a messages=unlimited":  `"unlimited" is not a number`,
-		"a messages=5000000000": "is not a number",
-		"a bytes=5 parts":       `"parts" is no setting`,
-		"a bytes=5M":            "write for example 1MiB",
-		"a bytes=none":          "write for example 1MiB",
-		"a lag=unlimited":       "write for example 1MiB",
-		"a age=7":               "write for example 30s, 12h or 7d, or unlimited",
-		"a age=-1h":             "is not a time",
-		"a age=d":               "is not a time",
-		"a age=99999d":          "is not a time",
-		"a presence=none":       "is not a time",
-		"a latest=yes":          "latest stands alone",
-		"a keys=5":              "write latest too",
-		"a slow=down":           `slow: "down" is none of disconnect, drop-oldest and conflate`,
-		"a latest latest":       "latest is set twice",
-		"a age=1h age=2h":       "age is set twice",
+		"":                       "begins with the topics",
+		"a..b":                   "names no topics",
+		"messages=5":             "names no topics",
+		"a message=5":            `"message" is no setting of topics; there are messages, bytes`,
+		"a 5":                    `"5" is no setting`,
+		"a messages":             "messages needs a value: write messages=…",
+		"a messages=":            "messages needs a value",
+		"a messages=0":           `messages: "0" is not a number from 1 on, or none`,
+		"a messages=-1":          `"-1" is not a number`,
+		"a messages=unlimited":   `"unlimited" is not a number`,
+		"a messages=5000000000":  "is not a number",
+		"a bytes=5 parts":        `"parts" is no setting`,
+		"a bytes=5M":             "write for example 1MiB",
+		"a bytes=none":           "write for example 1MiB",
+		"a lag=unlimited":        "write for example 1MiB",
+		"a age=7":                "write for example 30s, 12h or 7d, or unlimited",
+		"a age=-1h":              "is not a time",
+		"a age=d":                "is not a time",
+		"a age=99999d":           "is not a time",
+		"a presence=none":        "is not a time",
+		"a latest=yes":           "latest stands alone",
+		"a keys=5":               "write latest too",
+		"a slow=down":            `slow: "down" is none of disconnect, drop-oldest and conflate`,
+		"a latest keys=5 latest": "latest is set twice",
+		"a age=1h age=2h":        "age is set twice",
 	} {
 		var r topicRule
 		err := r.UnmarshalText([]byte(text))

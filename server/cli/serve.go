@@ -133,8 +133,7 @@ func (s *serveCommand) config(log *slog.Logger) app.Config {
 
 // startProblem says what to do about a server that cannot start.
 func startProblem(addr string, err error) error {
-	var data *app.DataError
-	if errors.As(err, &data) {
+	if _, ok := errors.AsType[*app.DataError](err); ok {
 		return err
 	}
 	return listenProblem(addr, err)

@@ -33,7 +33,7 @@ func TestNegotiation(t *testing.T) {
 		{"empty", []string{""}, false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := httptest.NewRequest("GET", "/t/a", nil)
+			r := httptest.NewRequest(http.MethodGet, "/t/a", nil)
 			r.Header["Accept"] = c.accept
 			if c.accept == nil {
 				delete(r.Header, "Accept")

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"crypto/tls"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -48,9 +49,7 @@ func TestGuard(t *testing.T) {
 			guard := Guard([]string{"https://*.friend.example"}, "GET, HEAD, POST",
 				http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
 			r := httptest.NewRequest(c.method, "http://duplex.example/t/a", nil)
-			for name, values := range c.header {
-				r.Header[name] = values
-			}
+			maps.Copy(r.Header, c.header)
 			w := httptest.NewRecorder()
 			guard.ServeHTTP(w, r)
 			assert.Equal(t, w.Code, c.status)
@@ -70,7 +69,7 @@ func TestGuard(t *testing.T) {
 
 func TestPreflight(t *testing.T) {
 	guard := Guard([]string{"*"}, "GET, POST", http.NotFoundHandler())
-	r := httptest.NewRequest("OPTIONS", "http://duplex.example/t/a", nil)
+	r := httptest.NewRequest(http.MethodOptions, "http://duplex.example/t/a", nil)
 	r.Header.Set("Origin", "https://elsewhere.example")
 	r.Header.Set("Access-Control-Request-Method", "POST")
 	w := httptest.NewRecorder()
@@ -87,7 +86,7 @@ func TestPreflight(t *testing.T) {
 func TestGuardOverTLS(t *testing.T) {
 	guard := Guard(nil, "POST", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	for origin, status := range map[string]int{"https://duplex.example": 200, "http://duplex.example": 403} {
-		r := httptest.NewRequest("POST", "https://duplex.example/t/a", nil)
+		r := httptest.NewRequest(http.MethodPost, "https://duplex.example/t/a", nil)
 		r.TLS = &tls.ConnectionState{}
 		r.Header.Set("Origin", origin)
 		w := httptest.NewRecorder()

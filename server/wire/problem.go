@@ -82,10 +82,10 @@ func RefusalOf(err error) *Refusal {
 // denied, everything else is a request that is not well formed.
 func refusalOfHandshake(err *websocket.HandshakeError) *Refusal {
 	e := &Refusal{Status: err.Status, Code: "bad_request", Detail: err.Problem, Header: err.Header}
-	switch {
-	case err.Status == http.StatusForbidden:
+	switch err.Status {
+	case http.StatusForbidden:
 		e.Code = "denied"
-	case err.Status == http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable:
 		e.Code, e.Retry = "unavailable", true
 	}
 	return e

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -57,7 +58,7 @@ func TestReadPost(t *testing.T) {
 		{name: "a query that is none", query: "key=%zz", body: "x", code: 400, says: "query"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := httptest.NewRequest("POST", "/t/a?"+c.query, strings.NewReader(c.body))
+			r := httptest.NewRequest(http.MethodPost, "/t/a?"+c.query, strings.NewReader(c.body))
 			for i := 0; i < len(c.head); i += 2 {
 				r.Header.Add(c.head[i], c.head[i+1])
 			}
@@ -79,7 +80,7 @@ func TestReadPost(t *testing.T) {
 // not taken for the whole.
 func TestReadBodyOfUnknownLength(t *testing.T) {
 	read := func(body io.Reader, limit int64) ([]byte, error) {
-		r := httptest.NewRequest("POST", "/t/a", body)
+		r := httptest.NewRequest(http.MethodPost, "/t/a", body)
 		r.ContentLength = -1
 		return ReadBody(httptest.NewRecorder(), r, limit)
 	}
@@ -161,7 +162,7 @@ func TestParseBatch(t *testing.T) {
 
 func TestReadBatch(t *testing.T) {
 	read := func(contentType, body string) ([]BatchItem, error) {
-		r := httptest.NewRequest("POST", "/batch", strings.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, "/batch", strings.NewReader(body))
 		r.Header.Set("Content-Type", contentType)
 		return ReadBatch(httptest.NewRecorder(), r, 8)
 	}

@@ -43,6 +43,9 @@ func parseEvents(stream string) (list []event) {
 	return list
 }
 
+// data writes lines of data.
+func data(lines ...string) string { return "data: " + strings.Join(lines, "\ndata: ") + "\n" }
+
 var at = hub.Cursor{Epoch: 1, Offset: 35, Time: 36}
 
 func TestAppendMessage(t *testing.T) {
@@ -55,11 +58,11 @@ func TestAppendMessage(t *testing.T) {
 		{"text", hub.Text, "hello", "data: hello\n"},
 		{"empty text", hub.Text, "", "data: \n"},
 		{"a space before it", hub.Text, " x", "data:  x\n"},
-		{"lines", hub.Text, "a\nb\n\nc", "data: a\ndata: b\ndata: \ndata: c\n"},
+		{"lines", hub.Text, "a\nb\n\nc", data("a", "b", "", "c")},
 		{"a line end at the end", hub.Text, "a\n", "data: a\ndata: \n"},
 		{"lines of Windows", hub.Text, "a\r\nb", "data: a\ndata: b\n"},
 		{"lines of an old Macintosh", hub.Text, "a\rb\r", "data: a\ndata: b\ndata: \n"},
-		{"what looks like a field", hub.Text, "x\nid: 5\n\nevent: gap", "data: x\ndata: id: 5\ndata: \ndata: event: gap\n"},
+		{"what looks like a field", hub.Text, "x\nid: 5\n\nevent: gap", data("x", "id: 5", "", "event: gap")},
 		{"JSON", hub.JSON, `{"a":"\r\n"}`, `data: {"a":"\r\n"}` + "\n"},
 		{"JSON in lines", hub.JSON, "{\r\n}", "data: {\ndata: }\n"},
 		{"binary", hub.Binary, "\xff\n\x00", "event: binary\ndata: /woA\n"},

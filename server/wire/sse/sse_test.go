@@ -234,7 +234,7 @@ func TestEnvelope(t *testing.T) {
 	s := serve(t, nil, nil)
 	one, all := s.open("a.b?envelope=1").begin(), s.open("a.*").begin()
 	at := s.publish("a.b", "x\r\ny")
-	want := fmt.Sprintf(`{"t":"a.b","at":"%s","ts":%d,"text":"x\r\ny"}`, at, at.Time)
+	want := fmt.Sprintf(`{"t":"a.b","at":%q,"ts":%d,"text":"x\r\ny"}`, at, at.Time)
 	one.expect(want)
 	all.expect(want)
 	_, err := s.hub.Publish(t.Context(), &hub.Message{Topic: "a.c", Kind: hub.Binary, Payload: []byte{255}})
