@@ -19,6 +19,7 @@ func of(topic string) string {
 // A page with duplex.js gets everything once and in order, and what it publishes is
 // stored once and in order, though the server is killed and it writes meanwhile.
 func TestDuplexJSInChromium(t *testing.T) {
+	t.Parallel()
 	var s *durable
 	page := openPage(t, "duplexjs.html", func(origin string) string {
 		s = serveDurable(t, "--origin", origin)
@@ -48,6 +49,7 @@ func TestDuplexJSInChromium(t *testing.T) {
 
 // On Node.js it is the same.
 func TestDuplexJSOnNode(t *testing.T) {
+	t.Parallel()
 	s := serveDurable(t)
 	n := node("duplexjs.mjs", "undici").start(t, map[string]string{"url": s.url})
 	n.awaitLine("that it is open", &n.stdout, func(line string) bool { return line == "open" })

@@ -10,6 +10,7 @@ import (
 // The EventSource of a browser gets everything too: it comes back by itself and says
 // where it was with Last-Event-ID.
 func TestEventSourceMissesNothing(t *testing.T) {
+	t.Parallel()
 	var s *durable
 	page := openPage(t, "eventsource.html", func(origin string) string {
 		s = serveDurable(t, "--origin", origin)

@@ -9,6 +9,7 @@ import (
 // A page with nothing but a WebSocket, a session in its address and three lines that
 // connect again gets everything, though the server is killed twice.
 func TestThreeLinesMissNothing(t *testing.T) {
+	t.Parallel()
 	var s *durable
 	page := openPage(t, "resume.html", func(origin string) string {
 		s = serveDurable(t, "--origin", origin)

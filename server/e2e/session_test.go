@@ -16,6 +16,7 @@ import (
 // A program of somebody else, which answers pings and gives its session, misses
 // nothing of a topic, whichever end breaks the connection.
 func TestSessionOfNPMWS(t *testing.T) {
+	t.Parallel()
 	s := serveDurable(t)
 	n := node("ws_session.mjs", "ws").start(t, map[string]string{"url": s.ws("/t/numbers")})
 	opened := 0
@@ -63,6 +64,7 @@ func connected(t *testing.T, url, input, last string) []string {
 
 // duplex connect is a raw client: what the parameters of the address say holds for it.
 func TestConnectToATopic(t *testing.T) {
+	t.Parallel()
 	s := serveDurable(t)
 	from := dial(t, s.ws("/t/x"))
 	for n := range 5 {

@@ -16,6 +16,7 @@ import (
 // browser takes for it: the rest stays in the log. Others are not kept waiting, and
 // the page gets everything once it has time.
 func TestBlockedPageCatchesUp(t *testing.T) {
+	t.Parallel()
 	const size, count = 32 << 10, 256 // 8 MiB
 	blocked, release := make(chan struct{}), make(chan struct{})
 	mux := http.NewServeMux()
