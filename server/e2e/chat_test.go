@@ -20,6 +20,7 @@ func TestChatInChromium(t *testing.T) {
 		"two talk":                     testTwoTalk,
 		"one goes and comes back":      testOneGoes,
 		"the server comes back":        testServerComesBack,
+		"a server that keeps all":      testKept,
 		"rooms are apart":              testRooms,
 		"whoever has no page":          testGuests,
 		"nothing is interpreted":       testNothingInterpreted,
@@ -130,6 +131,39 @@ func testServerComesBack(t *testing.T, b browser) {
 	}
 	assert.Equal(t, ann.console.problems(restarting), nil)
 	assert.Equal(t, bob.console.problems(restarting), nil)
+}
+
+// With a server that keeps what is said, neither its restart nor that of the page
+// leaves a gap.
+func testKept(t *testing.T, b browser) {
+	s := serveDurable(t)
+	ann, bob := visit(t, b, s.url, "", "Ann"), visit(t, b, s.url, "", "Bob")
+	ann.say("one")
+	bob.say("two")
+	ann.equal(messages, []string{"me: one", "Bob: two"})
+	ann.watchStates()
+	s.kill()
+	ann.waitFor(`!(` + stateIs("open") + `)`)
+	ann.say("three")
+	s.start()
+	ann.cameBack()
+	bob.equal(messages, []string{"Ann: one", "me: two", "Ann: three"})
+	ann.equal(messages, []string{"me: one", "Bob: two", "me: three"})
+	ann.equal(deliveries, []string{"delivered", "", "delivered"})
+
+	ann.do(chromedp.Reload())
+	ann.waitFor(stateIs("open"))
+	ann.equal(messages, []string{"me: one", "Bob: two", "me: three"})
+	ann.equal(deliveries, []string{"delivered", "", "delivered"})
+	ann.say("four")
+	bob.equal(messages, []string{"Ann: one", "me: two", "Ann: three", "Ann: four"})
+	ann.equal(gaps, 0)
+	bob.equal(gaps, 0)
+	cid := visit(t, b, s.url, "", "Cid")
+	cid.equal(messages, []string{"Ann: one", "Bob: two", "Ann: three", "Ann: four"})
+	assert.Equal(t, ann.console.problems(restarting), nil)
+	assert.Equal(t, bob.console.problems(restarting), nil)
+	clean(cid)
 }
 
 func testRooms(t *testing.T, b browser) {
