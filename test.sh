@@ -267,26 +267,46 @@ in_folder() {
 }
 
 fuzz() {
-	local file dir name
 	sources '*_test.go' | sort | xargs grep -Eo '^func Fuzz[A-Za-z0-9_]*' >"$tmp/targets"
-	while IFS=: read -r file name; do
+	step "fuzz, $(grep -c . "$tmp/targets") targets" fuzz_all
+}
+
+# fuzz_all runs the targets in two lanes, so that one is built while another runs.
+fuzz_all() {
+	local lane pid pids='' rc=0
+	for lane in 0 1; do
+		fuzz_lane "$lane" &
+		pids="$pids $!"
+	done
+	for pid in $pids; do
+		wait "$pid" || rc=1
+	done
+	return "$rc"
+}
+
+fuzz_lane() {
+	local file dir name lane=$1
+	awk "NR % 2 == $lane" "$tmp/targets" | while IFS=: read -r file name; do
 		dir=$(dirname "$file")
 		name=${name#func }
-		step "fuzz $name, $(title "$dir")" fuzz_one "$dir" "$name"
-	done <"$tmp/targets"
+		fuzz_one "$dir" "$name" "$tmp/fuzz.$lane" && continue
+		echo "cd $dir && go test -run '^$' -fuzz '^$name\$':"
+		cat "$tmp/fuzz.$lane"
+		exit 1
+	done
 }
 
 fuzz_one() {
-	cd "$1"
-	attempt "$2" && return
+	cd "$root/$1"
+	attempt "$2" >"$3" 2>&1 && return
 	# Go before 1.27 may report its own deadline as a failure (go.dev/issue/75804).
 	# A real failure says more than that, so only this one is tried again.
-	grep -q '^ *context deadline exceeded$' "$tmp/log" || return 1
-	grep -q -e 'Failing input' -e '_test.go:' -e '^panic:' "$tmp/log" && return 1
-	attempt "$2"
+	grep -q '^ *context deadline exceeded$' "$3" || return 1
+	grep -q -e 'Failing input' -e '_test.go:' -e '^panic:' "$3" && return 1
+	attempt "$2" >"$3" 2>&1
 }
 
-attempt() { run go test -run '^$' -fuzz "^$1\$" -fuzztime "${FUZZTIME:-3s}" -fuzzminimizetime 5x .; }
+attempt() { go test -run '^$' -fuzz "^$1\$" -fuzztime "${FUZZTIME:-3s}" -fuzzminimizetime 5x -parallel 1 .; }
 
 bench() { step 'each benchmark once' each_module go test -run '^$' -bench . -benchtime 1x ./...; }
 
