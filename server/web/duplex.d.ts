@@ -17,9 +17,9 @@ export type Value = unknown;
 export interface SubscribeOptions {
   /** Begin behind this position, which `at` gave before, on any page and any day. */
   after?: string;
-  /** Begin with the newest messages, so many (at most 1000), if there is no `after`. Not for filters. */
+  /** Begin with the newest messages, so many (at most 1000), if there is no `after`. Not with a filter. */
   last?: number;
-  /** Be told who is here. */
+  /** Be told who is here. Not with a filter, like the next one. */
   presence?: boolean;
   /** Be counted as present under this name, at most 128 bytes. */
   as?: string;
@@ -34,18 +34,19 @@ export interface DuplexOptions extends SubscribeOptions {
   /** The topic of send, or a filter. It is subscribed to with the other options, as `subscription`. */
   topic?: string;
   /**
-   * What to log in with, or a function that is asked for it with each connection. A function
-   * that throws is asked again later; a token that the server refuses ends this Duplex.
+   * What to log in with, or a function that is asked for it with each connection, so also when
+   * the last token has expired. A function that throws is asked again later; a token that the
+   * server refuses ends this Duplex.
    */
   token?: string | (() => string | Promise<string>);
-  /** How much may wait for an answer, in characters of JSON. 1048576 by default. */
+  /** How much may wait for an answer, in bytes of JSON. 1048576 by default. */
   maxQueue?: number;
   /** The class to connect with. By default that of the browser or the runtime. */
   WebSocket?: new (url: string, protocol: string) => WebSocket;
 }
 
 export interface PublishOptions {
-  /** What the message is the latest state of. */
+  /** What the message is the latest state of. The value undefined removes it. */
   key?: string;
   /** The idempotency key, at most 128 bytes. By default a new one. */
   id?: string;
@@ -162,7 +163,7 @@ export class Duplex extends Target<DuplexEvents> {
   readonly readyState: 0 | 1 | 3;
   /** When the next attempt begins, while it is waiting, in milliseconds since 1970. */
   readonly retryAt: number;
-  /** How much waits for an answer, in characters of JSON. */
+  /** How much waits for an answer, in bytes of JSON. */
   readonly bufferedAmount: number;
   /** The subscription of the option `topic`, and its position. */
   readonly subscription?: Subscription;

@@ -1,7 +1,7 @@
 // @ts-self-types="./duplex.d.ts"
 // Topics of a Duplex server over one WebSocket that comes back.
 
-const PATIENCE = 10_000; // ms to connect in, and to answer
+const PATIENCE = 10_000; // ms to connect, and to answer
 
 // After these the next connection would end the same way.
 const FINAL = [1002, 1003, 1007, 1008, 1009, 4009];
@@ -78,7 +78,7 @@ export class Duplex extends Target {
   constructor(url, options = {}) {
     super();
     this.#options = { WebSocket: globalThis.WebSocket, maxQueue: 1 << 20, ...options };
-    this.url = new URL(url, globalThis.location?.href).href.replace(/^http/, "ws");
+    this.url = new URL(url, globalThis.location).href.replace(/^http/, "ws");
     const woken = () => this.#woken();
     globalThis.addEventListener?.("online", woken, this.#stop);
     globalThis.document?.addEventListener("visibilitychange", woken, this.#stop);
@@ -117,10 +117,11 @@ export class Duplex extends Target {
     return new Promise((resolve, reject) => {
       const id = ++this.#id;
       const frame = JSON.stringify({ ...body, id });
+      const size = new TextEncoder().encode(frame).length;
       if (this.state === "closed") throw problem({ code: "closed" });
-      if (this.bufferedAmount + frame.length > this.#options.maxQueue) throw problem({ code: "queue_full" });
-      this.bufferedAmount += frame.length;
-      this.#pending.set(id, { frame, size: frame.length, resolve, reject });
+      if (this.bufferedAmount + size > this.#options.maxQueue) throw problem({ code: "queue_full" });
+      this.bufferedAmount += size;
+      this.#pending.set(id, { frame, size, resolve, reject });
       this.#transmit({ frame });
     });
   }
@@ -134,7 +135,8 @@ export class Duplex extends Target {
     ws.onclose = ({ code, reason }) => this.#lost(code, reason);
     this.#timer = setTimeout(() => this.#lost(1006, "no connection"), PATIENCE);
     this.#asked = undefined;
-    this.#set("connecting");
+    this.state = "connecting";
+    this._emit("state");
   }
 
   close(code = 1000, reason = "") {
@@ -160,7 +162,7 @@ export class Duplex extends Target {
     this.#timer = setTimeout(() => { this.#attempt = 0; }, 5_000);
     this.state = "open";
     for (const item of this.#pending.values()) this.#transmit(item);
-    this.#set("open");
+    this._emit("state");
     this._emit("open");
   }
 
@@ -174,7 +176,7 @@ export class Duplex extends Target {
   #listen(again) {
     const { bufferedAmount } = this.#ws;
     return setTimeout(() => {
-      if (this.#ws.bufferedAmount < bufferedAmount) again = 2; // it is still sending
+      if (this.#ws.bufferedAmount < bufferedAmount) again = 2; // it sends
       if (again) this.#watch = this.#listen(again - 1);
       else this.#lost(1006, "no answer");
     }, PATIENCE / 2);
@@ -227,37 +229,35 @@ export class Duplex extends Target {
     return item;
   }
 
-  #unsub(filter) {
-    this.request({ unsub: filter }).catch(() => {});
-  }
-
   _leave(sub) {
     if (!this.#settle(sub.id)) return;
     this.#subs.delete(sub.filter);
-    this.#unsub(sub.filter);
+    this.request({ unsub: sub.filter }).catch(() => {});
     sub._emit("close");
   }
 
   #woken() {
     if (globalThis.document?.hidden) return;
-    if (this.state === "open") this.#unsub("-");
+    if (this.state === "open") this.request({ unsub: "-" }).catch(() => {});
     if (!this.#asked) this.connect();
   }
 
   #lost(code, reason) {
-    if (FINAL.includes(code)) return this.#end(code, reason);
+    if (FINAL.includes(code) && reason !== "token expired") return this.#end(code, reason);
     this.#release();
     this.#asked = /\bretry=(\d+)/.exec(reason)?.[1] ?? this.#asked;
     const ms = Math.min(this.#asked ?? wait(++this.#attempt), 300_000);
     this.retryAt = Date.now() + ms;
     this.#timer = setTimeout(() => this.connect(), ms);
-    this.#set("waiting", { code, reason });
+    this.state = "waiting";
+    this._emit("state", { code, reason });
   }
 
   #end(code, reason) {
     this.#release();
     this.#stop.abort();
-    this.#set("closed");
+    this.state = "closed";
+    this._emit("state", { code, reason });
     for (const id of this.#pending.keys()) this.#settle(id).reject(problem({ code: "closed" }));
     this._emit("close", { code, reason });
   }
@@ -270,10 +270,5 @@ export class Duplex extends Target {
     if (!ws) return;
     ws.onopen = ws.onmessage = ws.onclose = null;
     ws.close();
-  }
-
-  #set(state, fields) {
-    this.state = state;
-    this._emit("state", fields);
   }
 }

@@ -77,6 +77,11 @@ test("values are text, JSON and bytes, there and back", async () => {
     assert.deepEqual(told.pop()[1], value instanceof ArrayBuffer ? new Uint8Array(value) : value);
     assert.equal(Object.values(form).filter((part) => part !== undefined).length, 1);
   }
+  duplex.publish("x", undefined, { key: "k" }).catch(() => {}); // removes the key
+  const { id, idem, ...frame } = w.last().heard()[0];
+  assert.deepEqual(frame, { pub: "x", key: "k" });
+  w.last().receive({ t: "x", at: "2", key: "k" });
+  assert.equal(told.pop()[1], undefined);
   duplex.close();
 });
 
@@ -139,7 +144,7 @@ test("two clients never use the same idempotency key", async () => {
 test("the queue is bounded", async () => {
   const w = world();
   const { duplex, told } = w.duplex({ topic: "x", maxQueue: 1000 });
-  const text = "y".repeat(700);
+  const text = "é".repeat(350);
   const kept = duplex.publish("x", text);
   await assert.rejects(duplex.publish("x", text), { code: "queue_full" });
   duplex.send(text);

@@ -218,6 +218,20 @@ test("the token comes first, and a new one each time", async () => {
   assert.equal(states.filter((state) => state === "open").length, 2);
 });
 
+test("a token that has expired is replaced", async () => {
+  const w = world();
+  let n = 0;
+  const { duplex } = w.duplex({ token: () => "T" + ++n });
+  await w.open();
+  w.last().receive({ ok: 0 });
+  await settled();
+  w.last().end(1008, "token expired");
+  assert.equal(duplex.state, "waiting");
+  w.pass(1000);
+  await w.open();
+  assert.deepEqual(w.last().heard(), [{ auth: "T2", id: 0 }]);
+});
+
 test("a token that is refused ends it, one that cannot be had does not", async () => {
   const w = world();
   const refused = w.duplex({ token: "T" });

@@ -87,7 +87,7 @@ export function world({ luck = 0.5 } = {}) {
   globalThis.clearTimeout = (id) => timers.delete(id);
   globalThis.document = document;
   globalThis.addEventListener = window.addEventListener.bind(window);
-  globalThis.location = { href: "https://host/page" };
+  globalThis.location = new URL("https://host/page");
   Date.now = () => w.time;
   Math.random = () => luck;
   return w;
