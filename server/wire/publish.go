@@ -304,6 +304,9 @@ func payloadOf(members map[string]json.RawMessage, m *hub.Message) error {
 			m.Kind, m.Payload = hub.Binary, decoded
 		}
 	}
+	if found == 0 && m.Key != "" {
+		return nil // it removes the key
+	}
 	if found != 1 {
 		return BadRequest(`write one of "data", "text" and "base64"; there are %d`, found)
 	}

@@ -133,6 +133,8 @@ func TestParseBatch(t *testing.T) {
 				"a text \"ok\" \"\" \"\"\n"},
 		{name: "null is no string", body: `[{"pub":"a","text":null},{"pub":"a","base64":null},{"pub":"a","text":"","key":null}]`,
 			want: "bad_request: \"text\" is not a string\nbad_request: \"base64\" is not a string\nbad_request: \"key\" is not a string\n"},
+		{name: "a key and nothing else removes it", body: `[{"pub":"a","key":"k"},{"pub":"a","key":""}]`,
+			want: "a text \"\" \"k\" \"\"\nbad_request: write one of \"data\", \"text\" and \"base64\"; there are 0\n"},
 		{name: "names are exact", body: `[{"Pub":"a","text":""}]`, want: "bad_request: \"pub\" is missing: it is the topic\n"},
 		{name: "Base64 that is not", body: `[{"pub":"a","base64":"/w"}]`, want: "bad_request: \"base64\" is not Base64 of RFC 4648 §4\n"},
 		{name: "too large", limit: 8, body: `[{"pub":"a","text":"123456789"},{"pub":"a","text":"12345678"}]`,
