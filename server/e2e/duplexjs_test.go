@@ -47,11 +47,18 @@ func TestDuplexJSInChromium(t *testing.T) {
 	assert.Equal(t, js[int](page, "new Set(stored).size"), 450)
 }
 
-// On Node.js it is the same.
+// On Node.js it is the same, with its own WebSocket, which is that of undici, and with
+// that of npm ws.
 func TestDuplexJSOnNode(t *testing.T) {
 	t.Parallel()
+	for _, module := range []string{"undici", "ws"} {
+		t.Run(module, func(t *testing.T) { testDuplexJSOnNode(t, module) })
+	}
+}
+
+func testDuplexJSOnNode(t *testing.T, module string) {
 	s := serveDurable(t)
-	n := node("duplexjs.mjs", "undici").start(t, map[string]string{"url": s.url})
+	n := node("duplexjs.mjs", module).start(t, map[string]string{"url": s.url, "from": module})
 	n.awaitLine("that it is open", &n.stdout, func(line string) bool { return line == "open" })
 	p := publishNumbers(t, s.url+"/t/numbers")
 	p.more(20)

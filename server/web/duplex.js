@@ -67,12 +67,12 @@ export class Duplex extends Target {
   #timer;
   #watch;
   #attempt = 0;
-  #asked; // to wait so long
+  #asked; // to wait
   #id = 0;
   #run = crypto.getRandomValues(new Uint32Array(3)).join("-");
   #subs = new Map();
   #pending = new Map(); // subscriptions and requests
-  #own = new Set(); // cursors
+  #own = new Set();
   #stop = new AbortController();
 
   constructor(url, options = {}) {
@@ -133,6 +133,7 @@ export class Duplex extends Target {
     ws.onopen = () => this.#opened(ws);
     ws.onmessage = ({ data }) => this.#received(data);
     ws.onclose = ({ code, reason }) => this.#lost(code, reason);
+    ws.onerror = () => {}; // for npm ws
     this.#timer = setTimeout(() => this.#lost(1006, "no connection"), PATIENCE);
     this.#asked = undefined;
     this.state = "connecting";

@@ -1,11 +1,11 @@
-// duplex.js with the WebSocket of undici, which is that of Node.js. Prints its states,
-// and when it has all messages up to the number on its input what it saw.
+// duplex.js with the WebSocket of a package. Prints its states, and when it has all
+// messages up to the number on its input what it saw.
 
 import { createInterface } from "node:readline";
-import { WebSocket } from "undici";
 import { Duplex } from "../../../web/duplex.js";
 
-const { url } = JSON.parse(process.argv[2]);
+const { url, from } = JSON.parse(process.argv[2]);
+const { WebSocket } = await import(from);
 const duplex = new Duplex(url + "/ws", { WebSocket, topic: "numbers", presence: true, as: "Node" });
 duplex.addEventListener("state", () => console.log(duplex.state));
 let gaps = 0;
