@@ -177,7 +177,13 @@ func (fd *feed) collectKept(c *collection) {
 func (fd *feed) collectStored(ctx context.Context, c *collection) error {
 	for after := ""; ; {
 		logs, err := fd.hub.engine.Logs(ctx, after, 256)
-		if err != nil || len(logs) == 0 {
+		if err != nil {
+			return err
+		}
+		if len(logs) == 0 {
+			// Topics that are forgotten: told of any name that has no log, as a filter.
+			forgotten, err := fd.hub.engine.Info(fd.filter)
+			c.missing(forgotten.Trimmed)
 			return err
 		}
 		for _, info := range logs {

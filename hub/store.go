@@ -31,8 +31,10 @@ type Store interface {
 	// appended with Entry.Latest, in order of their offsets.
 	Latest(ctx context.Context, topic string) ([]*Message, error)
 
-	// Info tells about one topic. A topic that never had a message is the zero
-	// LogInfo but for its Topic.
+	// Info tells about one topic. Of a topic that has no log, because it never had a
+	// message or is forgotten, it has no more than Topic and Trimmed: the greatest
+	// Last of all logs that are forgotten. So it is in Page, and with that Trimmed
+	// a log begins: a cursor from before may have missed something.
 	Info(topic string) (LogInfo, error)
 
 	// Logs returns up to limit topics that the store knows, in order of their
@@ -106,7 +108,7 @@ type Page struct {
 	// an engine does not know, it is greater than Range.After if a message between
 	// them is lost, and otherwise not.
 	Trimmed uint64
-	More     bool       // there are more behind the last one
+	More    bool // there are more behind the last one
 }
 
 // A LogInfo is what is known of the log of a topic.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/duplexhq/duplex/hub"
 	"github.com/duplexhq/duplex/hub/hubtest"
@@ -74,4 +75,34 @@ func TestMemStoreTorn(t *testing.T) {
 	s = s.Reopen()
 	assert.NoError(t, s.Restart(4))
 	assert.Equal(t, s.Reopen().State(), hub.StoreState{Epoch: 4, Last: 1})
+}
+
+// A topic that is forgotten was there once: a cursor from before is a gap, for the topic as for
+// those who follow many.
+func TestForgottenTopicIsAGap(t *testing.T) {
+	s := hubtest.NewMemStore()
+	at := hub.Cursor{Epoch: 7, Offset: 1, Time: 1}
+	assert.NoError(t, s.Restart(7))
+	assert.NoError(t, s.Append([]hub.Entry{entry("stays", 1), entry("goes", 2), entry("stays", 3)}))
+	_, err := s.Trim("goes", hub.Settings{MaxMessages: -1}, time.UnixMilli(0).Add(1000*time.Hour))
+	assert.NoError(t, err)
+	h, err := hub.New(&hub.Options{Engine: hub.NewLocal(s.Reopen()), Default: hub.Settings{MaxAge: -1, Metadata: 1 << 62}})
+	assert.NoError(t, err)
+	defer h.Close()
+	for _, c := range []struct {
+		filter string
+		after  uint64
+		gap    bool
+	}{{"goes", 1, true}, {">", 1, true}, {"*", 1, true}, {"goes", 2, false}, {">", 2, false}, {"stays", 1, false}, {"never", 1, true}} {
+		at.Offset = c.after
+		r := hub.NewReader(0)
+		sub, err := h.Subscribe(c.filter, r, &hub.SubscribeOptions{After: at})
+		assert.NoError(t, err)
+		items, err := r.Next(t.Context())
+		assert.NoError(t, err)
+		if got := items[0].Notice.Gap; got != c.gap {
+			t.Errorf("%s behind %d: gap %t", c.filter, c.after, got)
+		}
+		sub.Close()
+	}
 }
