@@ -304,9 +304,8 @@ func (t *engineTest) comeBackAgain(at hub.Cursor, n int) (got []hub.Cursor) {
 				got = append(got, at)
 				var p string
 				var seq int
-				fmt.Sscan(string(it.Message.Payload), &p, &seq)
-				if seq != counts[p] {
-					t.Errorf("%d of %s comes, want %d", seq, p, counts[p])
+				if _, err := fmt.Sscan(string(it.Message.Payload), &p, &seq); err != nil || seq != counts[p] {
+					t.Errorf("%q comes, want %d of that publisher", it.Message.Payload, counts[p])
 				}
 				counts[p]++
 			}

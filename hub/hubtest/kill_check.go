@@ -3,10 +3,10 @@ package hubtest
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/duplexhq/duplex/hub"
@@ -38,8 +38,8 @@ func (c *killCheck) read() {
 			assert.True(c, m.At.Offset > last, "the offsets of a topic grow")
 			last = m.At.Offset
 			cut := strings.LastIndexByte(id, '-')
-			var n int
-			fmt.Sscan(id[cut+1:], &n)
+			n, err := strconv.Atoi(id[cut+1:])
+			assert.NoError(c, err)
 			assert.True(c, n >= next[id[:cut]], "a publisher's messages are there once, in its order: "+id)
 			next[id[:cut]] = n + 1
 			c.logs[topic] = append(c.logs[topic], m)

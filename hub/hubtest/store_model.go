@@ -117,7 +117,7 @@ func readWhileWriting(t *storeTest) {
 
 // follow reads a page behind at, tells whether there was anything, and fails the test
 // if something is missing that is not said to be trimmed.
-func (t *storeTest) follow(at *uint64, newest bool) (any bool) {
+func (t *storeTest) follow(at *uint64, newest bool) (found bool) {
 	page, err := t.s.Read(context.Background(), "room", hub.Range{After: *at, Newest: newest, Limit: 60, MaxBytes: 1 << 20})
 	if err != nil {
 		t.Error(err)
@@ -134,7 +134,7 @@ func (t *storeTest) follow(at *uint64, newest bool) (any bool) {
 		if m.At.Offset <= *at {
 			t.Errorf("behind %d comes %d again", *at, m.At.Offset)
 		}
-		*at, next, any = m.At.Offset, m.At.Offset+1, true
+		*at, next, found = m.At.Offset, m.At.Offset+1, true
 	}
-	return any
+	return found
 }

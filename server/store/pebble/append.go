@@ -38,7 +38,8 @@ func (s *Store) Append(batch []hub.Entry) error {
 	}
 	for _, in := range infos {
 		s.value = appendInfo(s.value[:0], in)
-		_ = b.Set(nameKey(spaceInfo, in.Topic), s.value, nil)
+		s.key = appendNameKey(s.key[:0], spaceInfo, in.Topic)
+		_ = b.Set(s.key, s.value, nil)
 	}
 	setNumber(b, keyLast, last)
 	s.dropIDs(b, batch[len(batch)-1].At.Time)

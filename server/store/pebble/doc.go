@@ -28,6 +28,10 @@
 //
 // One process at a time has the directory. When a write to the disk fails, the store takes
 // nothing more until it is opened again, since nobody knows what of it the disk has; what
-// was stored before is still read. A disk that runs full does not come to that:
-// see Options.MinFree. A message whose Append failed may be there when the store is opened again.
+// was stored before is still read. Only if the database cannot begin a new file for its
+// log does it end the process. A disk that runs full comes to neither: see Options.MinFree.
+// A message whose Append failed may be there when the store is opened again.
+//
+// A directory that is put back from a copy brings back the epoch of then: cursors that were
+// given since are gaps until there are as many messages again, and not later.
 package pebble

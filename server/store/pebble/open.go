@@ -132,10 +132,7 @@ func (s *Store) begin() error {
 	s.epoch.Store(found.epoch)
 	s.readable.Store(found.last)
 	s.infos.init(found.forgotten)
-	s.unsaved.after, s.unsaved.save = time.Second, s.save
-	if s.o.Sync == SyncInterval {
-		s.unsaved.after = min(s.o.Interval, maxInterval)
-	}
+	s.unsaved.after, s.unsaved.save = s.o.Interval, s.save
 
 	b := s.db.NewBatch()
 	defer b.Close()

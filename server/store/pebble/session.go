@@ -10,7 +10,8 @@ import (
 	"github.com/duplexhq/duplex/hub"
 )
 
-// SaveSessions implements hub.Store. Times are kept to the millisecond.
+// SaveSessions implements hub.Store. What it has returned for is as durable as messages are.
+// Times are kept to the millisecond.
 func (s *Store) SaveSessions(list []hub.SessionRecord) error {
 	if err := s.enter(); err != nil {
 		return err
@@ -32,7 +33,7 @@ func (s *Store) SaveSessions(list []hub.SessionRecord) error {
 	if b.Empty() {
 		return s.failure()
 	}
-	return s.apply(b, false)
+	return s.apply(b, true)
 }
 
 func (s *Store) saveSession(b *lsm.Batch, rec *hub.SessionRecord) error {

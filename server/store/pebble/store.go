@@ -81,7 +81,7 @@ func (s *Store) fail(err error) error {
 }
 
 // apply writes a batch. With sync it waits until the batch is as durable as Options.Sync
-// says, without it that will be so within Options.Interval or a second.
+// says; without, the next one that does so brings this one along.
 func (s *Store) apply(b *lsm.Batch, sync bool) error {
 	if err := s.write(b, sync); err != nil {
 		return err
@@ -90,9 +90,9 @@ func (s *Store) apply(b *lsm.Batch, sync bool) error {
 		if err := b.SyncWait(); err != nil {
 			return s.fail(err)
 		}
-	}
-	if !sync || s.o.Sync == SyncInterval {
-		s.unsaved.note()
+		if s.o.Sync == SyncInterval {
+			s.unsaved.note()
+		}
 	}
 	// A failure that the database tells only its logger about counts too.
 	return s.failure()

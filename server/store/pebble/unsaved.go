@@ -5,12 +5,8 @@ import (
 	"time"
 )
 
-// maxInterval bounds Options.Interval, in which a session may be lost when the process is
-// killed.
-const maxInterval = time.Minute
-
-// unsaved sees to it that what was written without waiting for the disk reaches it within
-// an interval. It costs nothing while nothing is written.
+// unsaved sees to it that what was written reaches the disk within an interval. It costs
+// nothing while nothing is written.
 type unsaved struct {
 	after time.Duration
 	save  func()
@@ -48,24 +44,13 @@ func (u *unsaved) stop() {
 	}
 }
 
-// save has the database write what it has collected of its log, and syncs it unless that is
-// left to the operating system. An error stays for the next who writes.
+// save syncs the log. An error stays for the next who writes.
 func (s *Store) save() {
 	if s.enter() != nil {
 		return
 	}
 	defer s.leave()
-	b := s.db.NewBatch()
-	defer b.Close()
-	_ = b.LogData(nil, nil)
-	if err := s.write(b, true); err != nil {
-		return
-	}
-	err := b.SyncWait()
-	if err == nil && s.o.Sync == SyncInterval {
-		err = s.lazy.sync()
-	}
-	if err != nil {
+	if err := s.lazy.sync(); err != nil {
 		_ = s.fail(err)
 	}
 }
