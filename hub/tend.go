@@ -197,23 +197,33 @@ func (t *topic) checkSlow() {
 	if len(t.slow) > 0 {
 		t.hub.slowTopics.add(t)
 	}
-	var late []*Subscription
+	var late, wake []*Subscription
 	for s := range t.slow {
-		// Whoever makes it pumping may change its position.
-		if !s.lagging || !t.late(s) || !s.state.CompareAndSwap(held, pumping) {
+		// Its position is that of whoever pumps: look at it as that one.
+		if !s.state.CompareAndSwap(held, pumping) {
 			continue
 		}
-		if t.settings.Slow == SlowDropOldest {
+		switch {
+		case !s.lagging || !t.late(s):
+		case t.settings.Slow == SlowDropOldest:
 			s.drop = true
-			s.state.Store(held)
+		default:
+			late = append(late, s)
 			continue
 		}
-		late = append(late, s)
+		s.state.Store(held)
+		// Who came meanwhile found that somebody pumps, and left it to him.
+		if (s.again.Swap(false) || s.over()) && s.state.CompareAndSwap(held, pumping) {
+			wake = append(wake, s)
+		}
 	}
 	t.mu.Unlock()
 	for _, s := range late {
 		s.ending.CompareAndSwap(nil, &ErrSlow)
 		s.pump() // which finishes it
+	}
+	for _, s := range wake {
+		s.pump()
 	}
 }
 
