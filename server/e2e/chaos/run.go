@@ -1,0 +1,254 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Config says what to run and for how long.
+type Config struct {
+	// Program is the path of duplex, and Address where it listens, host:port, each time.
+	Program string
+	Address string
+
+	// Data is a directory for what the server keeps; "" for a server that keeps nothing.
+	Data string
+
+	// WipeData removes Data whenever the server is killed. Then promises are broken,
+	// and Check has to say so.
+	WipeData bool
+
+	// Seed makes the decisions of a run. When they come true is up to the machine.
+	Seed uint64
+
+	// Duration is how long there is trouble. What follows takes up to half a minute.
+	Duration time.Duration
+
+	// Log is told of restarts. Default: nobody is.
+	Log func(format string, args ...any)
+}
+
+// topics are those that everything happens on.
+var topics = []string{"chaos.a", "chaos.b", "chaos.c-d"}
+
+// filters are those with wildcards.
+var filters = []string{"chaos.*", ">"}
+
+// rule has the server keep everything, and lose patience with slow readers soon.
+const rule = "> messages=10000000 bytes=unlimited age=7d lag=128KiB"
+
+// calmPatience is how long everybody has to get to the end when the trouble is over.
+const calmPatience = time.Minute
+
+// A run is a Run under way.
+type run struct {
+	Config
+	rec    *recorder
+	proxy  *Proxy
+	server *program
+	ctx    context.Context // of everything
+	rng    *rand.Rand
+	begin  map[string]Cursor // where subscribers of topics begin
+
+	calm        chan struct{} // closed when the trouble is over
+	stop        chan struct{} // closed when nothing more is published
+	publishers  sync.WaitGroup
+	subscribers sync.WaitGroup
+	attached    sync.WaitGroup // subscribers that have not begun
+}
+
+// Run runs a server, and everything that uses and troubles it, and returns what happened.
+// An error means that there was no run.
+func Run(ctx context.Context, c Config) (*History, error) {
+	if c.Log == nil {
+		c.Log = func(string, ...any) {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	h := &History{Durable: c.Data != "", Window: sessionWindow, Ends: make(map[string]Cursor)}
+	r := &run{
+		Config: c, rec: newRecorder(h), ctx: ctx,
+		rng:    rand.New(rand.NewPCG(c.Seed, 0)), //nolint:gosec // a run is to be repeatable
+		begin:  make(map[string]Cursor),
+		calm:   make(chan struct{}),
+		stop:   make(chan struct{}),
+		server: &program{path: c.Program, address: c.Address, args: []string{"--topic", rule}},
+	}
+	if c.Data != "" {
+		r.server.args = append(r.server.args, "--data", c.Data)
+	}
+	if err := r.server.start(ctx); err != nil {
+		return nil, err
+	}
+	defer r.server.kill()
+	var err error
+	if r.proxy, err = NewProxy(c.Address, c.Seed); err != nil {
+		return nil, err
+	}
+	defer r.proxy.Close()
+	err = r.all()
+	cancel()
+	r.subscribers.Wait()
+	r.publishers.Wait()
+	h.Trouble = append(h.Trouble, r.server.trouble...)
+	return h, err
+}
+
+// sessionWindow is the window of the server, and the two messages that may come on top.
+const sessionWindow = 256<<10 + 2*(maxSize+MessageCost)
+
+// all is the course of a run.
+func (r *run) all() error {
+	for _, topic := range topics {
+		page, err := r.history(topic, Cursor{})
+		if err != nil {
+			return err
+		}
+		r.begin[topic] = page.at
+	}
+	r.subscribe()
+	if !r.within(&r.attached) {
+		return errors.New("not all subscribers began")
+	}
+	r.publish()
+	r.proxy.Disturb()
+	r.trouble()
+	close(r.calm)
+	r.proxy.Calm()
+	close(r.stop)
+	if !r.within(&r.publishers) {
+		r.rec.trouble("not all publishers were told that their messages are stored")
+	}
+	if err := r.finish(); err != nil {
+		return err
+	}
+	r.within(&r.subscribers) // those that do not end are in the history
+	for _, topic := range topics {
+		if err := r.readLog(topic); err != nil {
+			return err
+		}
+	}
+	if err := r.server.term(); err != nil {
+		r.rec.trouble("%v", err)
+	}
+	return nil
+}
+
+// within waits for a group, not for ever.
+func (r *run) within(group *sync.WaitGroup) bool {
+	done := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(done)
+	}()
+	timer := time.NewTimer(calmPatience)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	case <-r.ctx.Done():
+		return false
+	}
+}
+
+// trouble kills the server, or ends it in order, and starts it again at once, until it is
+// enough.
+func (r *run) trouble() {
+	until := time.NewTimer(r.Duration)
+	defer until.Stop()
+	for first := true; ; first = false {
+		next := time.NewTimer(3*time.Second + time.Duration(r.rng.Int64N(int64(5*time.Second))))
+		select {
+		case <-next.C:
+		case <-until.C:
+			next.Stop()
+			return
+		case <-r.ctx.Done():
+			next.Stop()
+			return
+		}
+		if err := r.restart(r.rng.IntN(4) == 0 && !first); err != nil {
+			r.rec.trouble("%v", err)
+			return
+		}
+	}
+}
+
+func (r *run) restart(inOrder bool) error {
+	began := time.Now()
+	if inOrder {
+		r.rec.h.Terms++
+		if err := r.server.term(); err != nil {
+			r.rec.trouble("%v", err)
+		}
+	} else {
+		r.rec.killed()
+		r.server.kill()
+	}
+	down := time.Since(began)
+	if r.WipeData {
+		if err := os.RemoveAll(r.Data); err != nil {
+			return err
+		}
+	}
+	err := r.server.start(r.ctx)
+	r.Log("%v: restarted, in order: %v; down after %v, up after %v", r.rec.now().Round(time.Millisecond), inOrder,
+		down.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+	return err
+}
+
+// publish starts the publishers.
+func (r *run) publish() {
+	start := func(name string, f func(a *actor)) {
+		a := r.actor(name)
+		r.publishers.Go(func() { f(a) })
+	}
+	for i, topic := range topics {
+		start(fmt.Sprintf("raw-%d", i), func(a *actor) { a.publishRaw(topic) })
+	}
+	start("json-1", func(a *actor) { a.publishJSON(1) })
+	start("json-8", func(a *actor) { a.publishJSON(8) })
+	start("post", (*actor).publishPost)
+	start("batch", (*actor).publishBatch)
+	start("go", (*actor).publishClient)
+}
+
+// subscribe starts the subscribers of all forms.
+func (r *run) subscribe() {
+	start := func(name string, f func(a *actor), subs ...*Subscriber) {
+		a := r.actor(name)
+		r.attached.Add(len(subs))
+		r.subscribers.Go(func() { f(a) })
+	}
+	for i, topic := range topics {
+		add := func(form string, session bool, f func(a *actor, s *Subscriber)) {
+			name := fmt.Sprintf("%s-%d", form, i)
+			s := r.rec.subscriber(Subscriber{Name: name, Form: form, Filter: topic, Session: session})
+			start(name, func(a *actor) { f(a, s) }, s)
+		}
+		add("session", true, (*actor).subscribeSession)
+		add("after", false, (*actor).subscribeAfter)
+		add("client", false, (*actor).subscribeClient)
+		add("sse", false, (*actor).subscribeEvents)
+		add("poll", false, (*actor).subscribePoll)
+	}
+	var many []*Subscriber
+	for i, filter := range slices.Concat(topics, filters) {
+		many = append(many, r.rec.subscriber(Subscriber{Name: fmt.Sprintf("json-%d", i), Form: "json", Filter: filter}))
+	}
+	start("json", func(a *actor) { a.subscribeJSON(many) }, many...)
+	for i, filter := range filters {
+		s := r.rec.subscriber(Subscriber{Name: fmt.Sprintf("client-w%d", i), Form: "client", Filter: filter})
+		start(s.Name, func(a *actor) { a.subscribeClient(s) }, s)
+		e := r.rec.subscriber(Subscriber{Name: fmt.Sprintf("sse-w%d", i), Form: "sse", Filter: filter})
+		start(e.Name, func(a *actor) { a.subscribeEvents(e) }, e)
+	}
+}

@@ -1,0 +1,133 @@
+package chaos
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Bounds for what a server takes moments for.
+const (
+	startPatience = 30 * time.Second
+	endPatience   = 20 * time.Second
+)
+
+func isEOF(err error) bool { return errors.Is(err, io.EOF) }
+
+// A program is a duplex serve that is started again and again at one address.
+type program struct {
+	path    string
+	args    []string
+	address string
+
+	cmd    *exec.Cmd
+	exited chan struct{}
+
+	mu      sync.Mutex
+	tail    []string // the last lines it wrote
+	trouble []string // those that no program may write
+}
+
+// start starts it and waits until it answers.
+func (p *program) start(ctx context.Context) error {
+	p.cmd = exec.Command(p.path, append([]string{"serve", "--listen", p.address, "--log-format", "json"}, p.args...)...) //nolint:gosec // the caller's program
+	stderr, err := p.cmd.StderrPipe()
+	if err != nil {
+		return err
+	}
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	exited := make(chan struct{})
+	p.exited = exited
+	go func(cmd *exec.Cmd) {
+		defer close(exited)
+		p.collect(stderr)
+		_ = cmd.Wait() // the status is in ProcessState
+	}(p.cmd)
+	return p.ready(ctx)
+}
+
+// ready waits until the server answers.
+func (p *program) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.address+"/healthz", http.NoBody)
+		if err != nil {
+			return err
+		}
+		r.Close = true
+		if resp, err := http.DefaultClient.Do(r); err == nil {
+			_ = resp.Body.Close()
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-p.exited:
+			return fmt.Errorf("the server ended at its start: %s", p.last())
+		case <-ctx.Done():
+			return fmt.Errorf("the server did not answer within %v: %s", startPatience, p.last())
+		}
+	}
+}
+
+// collect keeps the last lines of r, and those that tell of a fault of the program.
+func (p *program) collect(r io.Reader) {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		line := lines.Text()
+		p.mu.Lock()
+		if p.tail = append(p.tail, line); len(p.tail) > 40 {
+			p.tail = p.tail[1:]
+		}
+		if strings.Contains(line, "DATA RACE") || strings.Contains(line, "panic") || strings.Contains(line, `"level":"ERROR"`) {
+			p.trouble = append(p.trouble, "the server wrote: "+line)
+		}
+		p.mu.Unlock()
+	}
+	_, _ = io.Copy(io.Discard, r)
+}
+
+func (p *program) last() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Join(p.tail, "\n")
+}
+
+// kill ends the server as a crash does.
+func (p *program) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.exited
+}
+
+// term ends the server in order.
+func (p *program) term() error {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	timer := time.NewTimer(endPatience)
+	defer timer.Stop()
+	select {
+	case <-p.exited:
+	case <-timer.C:
+		p.kill()
+		return fmt.Errorf("the server did not end within %v: %s", endPatience, p.last())
+	}
+	if status := p.cmd.ProcessState.ExitCode(); status != 0 {
+		return fmt.Errorf("the server ended with status %d: %s", status, p.last())
+	}
+	return nil
+}

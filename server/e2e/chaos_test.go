@@ -1,0 +1,118 @@
+package e2e
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/duplexhq/duplex/internal/assert"
+	"github.com/duplexhq/duplex/server/e2e/chaos"
+)
+
+// runChaos puts trouble on a server for as long as c says, or for the time in DUPLEX_CHAOS,
+// such as 1h, and then gives everybody time to get to the end, about 20 s. What it
+// decides is decided again with DUPLEX_CHAOS_SEED.
+func runChaos(t *testing.T, c chaos.Config) *chaos.History {
+	t.Helper()
+	c.Program, c.Address, c.Log = duplex(t), freeAddress(t), t.Logf
+	c.Seed = rand.Uint64()
+	if text := os.Getenv("DUPLEX_CHAOS_SEED"); text != "" {
+		var err error
+		c.Seed, err = strconv.ParseUint(text, 10, 64)
+		assert.NoError(t, err)
+	}
+	t.Logf("DUPLEX_CHAOS_SEED=%d", c.Seed)
+	ctx, cancel := context.WithTimeout(t.Context(), c.Duration+5*time.Minute)
+	defer cancel()
+	h, err := chaos.Run(ctx, c)
+	assert.NoError(t, err)
+	t.Log("\n" + h.String())
+	return h
+}
+
+// troubleTime returns the time in DUPLEX_CHAOS, or usual.
+func troubleTime(t *testing.T, usual time.Duration) time.Duration {
+	t.Helper()
+	text := os.Getenv("DUPLEX_CHAOS")
+	if text == "" {
+		return usual
+	}
+	d, err := time.ParseDuration(text)
+	assert.NoError(t, err)
+	return d
+}
+
+// Whatever happens to the server, to the network and to the clients, what was promised is
+// kept: docs/explain/delivery.md.
+func TestChaos(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		durable  bool
+		duration time.Duration
+	}{
+		{"durable", true, 20 * time.Second},
+		{"in memory", false, 15 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			config := chaos.Config{Duration: troubleTime(t, c.duration)}
+			if c.durable {
+				config.Data = t.TempDir()
+			}
+			h := runChaos(t, config)
+			for _, p := range chaos.Check(h) {
+				t.Error(p)
+			}
+			if !t.Failed() {
+				checkTrouble(t, h)
+				checkBreakages(t, h)
+			}
+		})
+	}
+}
+
+// checkTrouble sees that there was a load, and trouble.
+func checkTrouble(t *testing.T, h *chaos.History) {
+	t.Helper()
+	assert.True(t, len(h.Kills) > 0, "the server was never killed")
+	assert.True(t, len(h.Acks) > 300, "next to nothing was published")
+	connections, forms := make(map[string]int), make(map[string]int)
+	for _, s := range h.Subscribers {
+		n := s.Count()
+		forms[s.Form]++
+		connections[s.Form] += n.Connections
+		assert.True(t, n.Messages > 100, s.Name+" received next to nothing")
+	}
+	for form, n := range forms {
+		if form != "client" { // it does not tell
+			assert.True(t, connections[form] >= 3*n, form+" kept its connections")
+		}
+	}
+}
+
+// checkBreakages spoils the history, which is good, in all ways that have to be noticed.
+func checkBreakages(t *testing.T, h *chaos.History) {
+	t.Helper()
+	all := chaos.Breakages(h, 1)
+	assert.True(t, len(all) > 15, "there is next to nothing to spoil")
+	for _, b := range all {
+		found := chaos.Check(b.History)
+		if !slices.ContainsFunc(found, func(p chaos.Problem) bool { return p.Kind == b.Kind }) {
+			t.Errorf("%s: this goes unnoticed: %v", b.Name, found)
+		}
+	}
+}
+
+// A server that forgets what it was told to keep does not get away with it.
+func TestChaosNoticesLoss(t *testing.T) {
+	t.Parallel()
+	h := runChaos(t, chaos.Config{Data: t.TempDir(), WipeData: true, Duration: 9 * time.Second})
+	found := chaos.Check(h)
+	for _, kind := range []chaos.Kind{chaos.Lost, chaos.FalseGap} {
+		assert.True(t, slices.ContainsFunc(found, func(p chaos.Problem) bool { return p.Kind == kind }), string(kind)+" goes unnoticed")
+	}
+}
