@@ -2,18 +2,22 @@ package event
 
 import "github.com/duplexhq/duplex/websocket"
 
-// Broadcast sends m to connections, as Conn.SendPrepared does to each of them: nothing is
-// copied or allocated for a receiver, and what those who drive the connections write is
+// Broadcast sends messages to connections, as Conn.SendPrepared does to each of them: nothing
+// is copied or allocated for a receiver, and what those who drive the connections write is
 // spread over them. It costs less than a loop over SendPrepared, as each of them is told
-// once. What cannot be queued for a connection is a matter of its policy, and of its
-// OnClose.
-func Broadcast(conns []*Conn, m *websocket.Prepared) {
+// once, and less for several messages at a time than for each alone. What cannot be queued
+// for a connection is a matter of its policy, and of its OnClose.
+func Broadcast(conns []*Conn, messages ...*websocket.Prepared) {
 	told := newList()
 	defer freeList(told)
 	var driver bulk
 	for _, c := range conns {
+		tell := false
 		c.mu.Lock()
-		tell, _ := c.queue(m, true)
+		for _, m := range messages {
+			mine, _ := c.queue(m, true)
+			tell = tell || mine
+		}
 		c.mu.Unlock()
 		if !tell {
 			continue
