@@ -24,6 +24,7 @@ const maxUnanswered = 4
 // A member is one socket of a topic, and a Sink to the hub.
 type member struct {
 	wire    *Wire
+	fan     *fan
 	sub     *hub.Subscription // set before there is a socket
 	session *hub.Session      // nil if it has none
 	from    string            // what it publishes is from, "" if nobody asks
@@ -35,7 +36,7 @@ type member struct {
 	mu     sync.Mutex // guards what follows; Conn's methods may be called with it
 	flow   wire.Flow
 	at     hub.Cursor     // of the last message that was sent
-	early  []*hub.Message // those that came before there was a socket, two at most
+	early  []*hub.Message // those that came before there was a socket, no more than one or what a fan gathers
 	end    *ending        // why nothing is sent any more, nil while it is
 	held   bool           // it wants no more until its window is open
 	listed bool           // the pinger has it
@@ -72,11 +73,11 @@ func (m *member) taken() { m.finish(ending{code: statusTakenOver, reason: "taken
 func (m *member) open(c *event.Conn) {
 	m.mu.Lock()
 	for _, msg := range m.early {
-		f := frameOf(msg)
-		_ = c.SendPrepared(f) // its OnClose tells
-		m.sent(c, f, msg)
+		_ = c.SendPrepared(frameOf(msg)) // its OnClose tells
 	}
-	waits := len(m.early) > 0 && !m.held
+	waits := len(m.early) > 0
+	m.note(c, m.early)
+	waits = waits && !m.held
 	m.early = nil
 	m.conn.Store(c)
 	end := m.end
@@ -95,16 +96,13 @@ func (m *member) Deliver(_ *hub.Subscription, msg *hub.Message) (more bool) {
 	if c == nil {
 		return false
 	}
-	f := frameOf(msg)
-	_ = c.SendPrepared(f) // its OnClose tells
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.sent(c, f, msg)
+	_ = c.SendPrepared(frameOf(msg)) // its OnClose tells
+	return m.sent(c, msg)
 }
 
-// socket returns the socket. If there is none yet, it keeps msg for it; the hub then
+// socket returns the socket. If there is none yet, it keeps messages for it; the hub then
 // waits until it is resumed.
-func (m *member) socket(msg *hub.Message) *event.Conn {
+func (m *member) socket(messages ...*hub.Message) *event.Conn {
 	if c := m.conn.Load(); c != nil {
 		return c
 	}
@@ -112,25 +110,41 @@ func (m *member) socket(msg *hub.Message) *event.Conn {
 	defer m.mu.Unlock()
 	c := m.conn.Load()
 	if c == nil && m.end == nil {
-		m.early = append(m.early, msg)
+		m.early = append(m.early, messages...)
 	}
 	return c
 }
 
-// sent takes note that msg was sent as f, and sends a ping behind it if one is due. It
-// tells whether the window has room for more. Because the note is taken when the message
-// is on its way, a ping never carries the position of one that is not. mu must be held.
-func (m *member) sent(c *event.Conn, f *websocket.Prepared, msg *hub.Message) (more bool) {
-	m.at = msg.At
-	m.flow.Sent(len(f.Payload()))
+// sent takes note that messages were sent, and sends a ping behind them if one is due. It
+// tells whether the window has room for more. Because the note is taken when they are on
+// their way, a ping never carries the position of one that is not.
+func (m *member) sent(c *event.Conn, messages ...*hub.Message) (more bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note(c, messages)
+	return !m.held
+}
+
+// note is sent with mu held.
+func (m *member) note(c *event.Conn, messages []*hub.Message) {
+	for _, msg := range messages {
+		m.at = msg.At
+		m.flow.Sent(len(msg.Payload))
+	}
 	switch {
 	case m.flow.Due(m.wire.window):
 		m.ping(c)
-	case m.session != nil && !m.listed:
+	case m.session != nil && !m.listed && m.flow.Unpinged():
 		m.list()
 	}
 	m.held = m.flow.Full(m.wire.window)
-	return !m.held
+}
+
+// wantsNoMore tells that the window is full, or that there is no socket yet.
+func (m *member) wantsNoMore() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.held || m.conn.Load() == nil
 }
 
 // ping sends a ping that carries the position. mu must be held.
@@ -191,6 +205,7 @@ func (m *member) Notify(s *hub.Subscription, n hub.Notice) {
 	case hub.Gap:
 		m.tellGap(n.At)
 	case hub.Ended:
+		m.fan.settle() // before the last word
 		m.finish(endingOf(n.Err))
 	case hub.Live, hub.PresenceChanged: // a raw socket is told of messages alone
 	}
@@ -277,6 +292,7 @@ func (m *member) leave() {
 	if m.sub != nil {
 		m.sub.Close()
 	}
+	m.wire.exit(m.fan)
 	if m.session != nil {
 		m.session.Close()
 	}

@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/duplexhq/duplex/hub"
@@ -59,6 +60,10 @@ type Wire struct {
 	refuse func(w http.ResponseWriter, r *http.Request, err error)
 	log    *slog.Logger
 	pinger wire.Pinger
+
+	mu   sync.Mutex
+	fans map[string]*fan // of the topics that have members
+
 	name   string        // of this Wire among all that publish to a topic, at random
 	opened atomic.Uint64 // sockets so far that needed a name
 }
@@ -75,6 +80,7 @@ func New(h *hub.Hub, o *Options) *Wire {
 		window: o.Window,
 		refuse: o.Refuse,
 		log:    o.Log,
+		fans:   make(map[string]*fan),
 		name:   rand.Text() + ".",
 	}
 	if w.window <= 0 {
@@ -136,10 +142,11 @@ func (w *Wire) join(r *http.Request) (*member, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &member{wire: w}
-	o := &hub.SubscribeOptions{After: start.After, Last: start.Last, Latest: true, As: strings.Clone(start.As), Fan: fan{}}
+	m := &member{wire: w, fan: w.enter(topic)}
+	o := &hub.SubscribeOptions{After: start.After, Last: start.Last, Latest: true, As: strings.Clone(start.As), Fan: m.fan}
 	if start.Session != "" {
 		if err := m.resume(strings.Clone(start.Session), topic, o); err != nil {
+			m.leave()
 			return nil, err
 		}
 	} else if !start.Self {

@@ -228,6 +228,7 @@ func TestGapUnderway(t *testing.T) {
 			Slow: hub.SlowDropOldest, MaxLag: 10_000, MaxMessages: 5,
 		}})
 		peer := s.script("room")
+		synctest.Wait() // or it is the opening that lags behind
 		var pings [][]byte
 		received := 0
 		published := 0
