@@ -283,6 +283,33 @@ test("close is the end, in whatever state", async () => {
   assert.deepEqual(w.last().closed, [4000, "bye"]);
 });
 
+test("a page that goes on without it does not keep it", () => {
+  const w = world();
+  const signals = [];
+  globalThis.addEventListener = w.document.addEventListener = (type, f, { signal }) => signals.push(signal);
+  const { duplex } = w.duplex();
+  duplex.close();
+  assert.deepEqual(signals.map(({ aborted }) => aborted), [true, true]);
+});
+
+test("a subscription that comes back with its connection is not asked for again", async () => {
+  const w = world({ luck: 1 });
+  w.duplex({ topic: "x" });
+  await w.open();
+  w.last().receive({ sub: "x", id: 1, at: "c1", gap: false });
+  w.last().end(1012, "retry=0");
+  w.pass(0);
+  await w.open();
+  w.last().receive({ sub: "x", id: 1, at: "c1", gap: false }, { end: "x", code: "slow", retry: true, message: "slow", at: "c1" });
+  w.last().end(1012, "retry=100"); // before it would have been
+  w.pass(100);
+  await w.open();
+  w.last().receive({ sub: "x", id: 1, at: "c1", gap: false });
+  assert.equal(w.last().heard().length, 1);
+  w.pass(60_000);
+  assert.deepEqual(w.last().heard(), []);
+});
+
 test("a code that no page may close with changes nothing", async () => {
   const w = world();
   const { duplex } = w.duplex();
