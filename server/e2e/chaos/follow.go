@@ -196,12 +196,12 @@ func (f *follower) note(i int, e *Event) {
 	if !again || !f.s.Session {
 		return
 	}
+	if f.crashed && f.since-first < forgetful+f.outage() {
+		return // it may have come when the position was saved
+	}
 	f.again += int(e.Size) + MessageCost
-	switch {
-	case !f.crashed && f.h.Window > 0 && f.again > f.h.Window:
-		f.complain(Again, fmt.Sprintf("%s: %d bytes came again after a connection was lost", f.h.name(e.ID), f.again))
-	case f.crashed && f.since-first > forgetful+f.outage():
-		f.complain(Again, fmt.Sprintf("%s came again %v after it came first", f.h.name(e.ID), f.since-first))
+	if f.again > f.h.Window {
+		f.complain(Again, fmt.Sprintf("%s came again %v after it came first, and with it %d bytes", f.h.name(e.ID), e.When-first, f.again))
 	}
 }
 
