@@ -146,12 +146,15 @@ func (c *committer) store(batch []pending) {
 	}
 	if err := c.local.store.Append(entries); err != nil {
 		err = fmt.Errorf("hub: not stored: %w", err)
+		c.local.unstored.Store(true)
 		for _, p := range batch {
 			c.local.flight.end(p.At.Offset, nil)
 			answer(p.done, Receipt{}, err)
 		}
 		return
 	}
+	c.local.stored.Store(batch[len(batch)-1].At.Offset)
+	c.local.unstored.Store(false)
 	parts := make([][]pending, len(c.deliverers))
 	for _, p := range batch {
 		i := maphash.String(c.local.seed, p.Topic) / stripes % uint64(len(parts))

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,6 +27,11 @@ type local struct {
 	flight inflight
 	ids    idTable
 	commit *committer // nil without a store
+
+	// While the last batch is one that could not be stored, positions end with the
+	// greatest offset that is: those behind may be given again after a restart.
+	stored   atomic.Uint64
+	unstored atomic.Bool
 
 	closing sync.RWMutex // held for reading while something is appended
 	closed  bool
@@ -59,6 +65,7 @@ func (l *local) Start(n Node, m Memory) error {
 	l.torn = state.Torn
 	l.flight.settled.Store(state.Last)
 	l.flight.newest.Store(state.Last)
+	l.stored.Store(state.Last)
 	known, err := l.store.IDs(time.Now().Add(-m.IDs))
 	if err != nil {
 		return err
@@ -77,9 +84,16 @@ func newEpoch() uint64 { return 1 + rand.Uint64N(1<<40-1) } // seeded by the sys
 
 func (l *local) Epoch() uint64   { return l.epoch }
 func (l *local) Durable() bool   { return l.store != nil }
-func (l *local) Settled() uint64 { return l.flight.settled.Load() }
 func (l *local) Newest() uint64  { return l.flight.newest.Load() }
 func (l *local) Follow(on bool)  { l.flight.setFollow(on) }
+
+func (l *local) Settled() uint64 {
+	settled := l.flight.settled.Load()
+	if l.unstored.Load() {
+		return min(settled, l.stored.Load())
+	}
+	return settled
+}
 
 // Forgotten is always true without a store, whose sessions end with the process.
 func (l *local) Forgotten() bool { return l.store == nil || l.torn }

@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -217,6 +218,31 @@ func TestFailedStoreIsAnError(t *testing.T) {
 		assert.Equal(t, again.Duplicate, false)
 		synctest.Wait()
 		assert.Equal(t, r.list(), []string{"attached", "live", "attached", "live", "1", "1"})
+	})
+}
+
+// A position that was told while nothing could be stored is no position of others after a
+// restart.
+func TestPositionsAreNotUsedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := hubtest.NewMemStore()
+		h, err := hub.New(&hub.Options{Engine: hub.NewLocal(store)})
+		assert.NoError(t, err)
+		say(t, h, "room", "1")
+		broken := errors.New("the disk is full")
+		for range 3 {
+			store.FailAppend(broken)
+			_, err := h.Publish(t.Context(), &hub.Message{Topic: "room", Payload: []byte("lost")})
+			assert.ErrorIs(t, err, broken)
+		}
+		at := h.Position("room")
+		assert.NoError(t, h.Close())
+
+		h, err = hub.New(&hub.Options{Engine: hub.NewLocal(store.Reopen())})
+		assert.NoError(t, err)
+		defer h.Close()
+		say(t, h, "room", "2", "3", "4", "5", "6")
+		assert.Equal(t, resume(t, h, "room", at), []string{"attached", "2", "3", "4", "5", "6", "live"})
 	})
 }
 
