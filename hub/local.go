@@ -82,10 +82,10 @@ func (l *local) Start(n Node, m Memory) error {
 // eight characters of a cursor.
 func newEpoch() uint64 { return 1 + rand.Uint64N(1<<40-1) } // seeded by the system
 
-func (l *local) Epoch() uint64   { return l.epoch }
-func (l *local) Durable() bool   { return l.store != nil }
-func (l *local) Newest() uint64  { return l.flight.newest.Load() }
-func (l *local) Follow(on bool)  { l.flight.setFollow(on) }
+func (l *local) Epoch() uint64  { return l.epoch }
+func (l *local) Durable() bool  { return l.store != nil }
+func (l *local) Newest() uint64 { return l.flight.newest.Load() }
+func (l *local) Follow(on bool) { l.flight.setFollow(on) }
 
 func (l *local) Settled() uint64 {
 	settled := l.flight.settled.Load()
