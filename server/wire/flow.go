@@ -58,8 +58,8 @@ type marks struct{ list []mark }
 
 var marksPool = sync.Pool{New: func() any { return &marks{list: make([]mark, 0, 8)} }}
 
-// Sent takes note that a message of n bytes was sent.
-func (f *Flow) Sent(n int) { f.sent += uint64(n) + messageCost }
+// Sent takes note that messages were sent, with n bytes of payload in all.
+func (f *Flow) Sent(messages, n int) { f.sent += uint64(n) + uint64(messages)*messageCost }
 
 // Due tells whether a ping is to be sent now.
 func (f *Flow) Due(window int) bool {

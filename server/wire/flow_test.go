@@ -20,7 +20,7 @@ func position(i int) hub.Cursor { return hub.Cursor{Epoch: 7, Offset: uint64(i),
 func fill(f *wire.Flow, n int) (pings []string, messages int) {
 	for !f.Full(window) {
 		messages++
-		f.Sent(n)
+		f.Sent(1, n)
 		if f.Due(window) {
 			pings = append(pings, string(f.AppendPing(nil, position(messages))))
 		}
@@ -52,9 +52,9 @@ func TestFlowHoldsAtTheWindow(t *testing.T) {
 // A peer that is sent little answers no pings, for it gets none.
 func TestFlowBelowAQuarterIsSilent(t *testing.T) {
 	var f wire.Flow
-	f.Sent(window/4 - 49)
+	f.Sent(1, window/4-49)
 	assert.True(t, !f.Due(window), "a ping too early")
-	f.Sent(0)
+	f.Sent(1, 0)
 	assert.True(t, f.Due(window), "no ping")
 }
 
@@ -91,7 +91,7 @@ func TestFlowAllocatesNothing(t *testing.T) {
 	i := 0
 	var ping [hub.MaxCursorLen]byte
 	n := testing.AllocsPerRun(1000, func() {
-		f.Sent(1000)
+		f.Sent(1, 1000)
 		if i++; f.Due(window) {
 			_, ok := f.Pong(f.AppendPing(ping[:0], position(i)))
 			assert.True(t, ok, "not taken")

@@ -63,7 +63,7 @@ func (s *socket) refuse(id string, err error) {
 // sent takes note that n bytes were sent, and sends a ping behind them if one is due. It
 // tells whether the window has room for more. mu must be held.
 func (s *socket) sent(n int) (more bool) {
-	s.flow.Sent(n)
+	s.flow.Sent(1, n)
 	if s.flow.Due(s.wire.window) && !s.over {
 		s.pings++
 		var payload [hub.MaxCursorLen]byte

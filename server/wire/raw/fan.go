@@ -181,8 +181,10 @@ func (b *batch) deliver() (full []*hub.Subscription) {
 		}
 	}
 	event.Broadcast(r.conns, b.frames...)
+	n := len(b.messages)
+	at := b.messages[n-1].At
 	for i, m := range r.members {
-		if !m.sent(r.conns[i], b.messages...) {
+		if !m.sent(r.conns[i], n, b.size, at) {
 			full = append(full, r.subs[i])
 		}
 	}

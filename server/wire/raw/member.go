@@ -76,8 +76,10 @@ func (m *member) open(c *event.Conn) {
 		_ = c.SendPrepared(frameOf(msg)) // its OnClose tells
 	}
 	waits := len(m.early) > 0
-	m.note(c, m.early)
-	waits = waits && !m.held
+	if waits {
+		m.note(c, len(m.early), sizeOf(m.early), m.early[len(m.early)-1].At)
+		waits = !m.held
+	}
 	m.early = nil
 	m.conn.Store(c)
 	end := m.end
@@ -97,7 +99,15 @@ func (m *member) Deliver(_ *hub.Subscription, msg *hub.Message) (more bool) {
 		return false
 	}
 	_ = c.SendPrepared(frameOf(msg)) // its OnClose tells
-	return m.sent(c, msg)
+	return m.sent(c, 1, len(msg.Payload), msg.At)
+}
+
+// sizeOf returns how many bytes of payload messages have.
+func sizeOf(messages []*hub.Message) (n int) {
+	for _, m := range messages {
+		n += len(m.Payload)
+	}
+	return n
 }
 
 // socket returns the socket. If there is none yet, it keeps messages for it; the hub then
@@ -115,22 +125,21 @@ func (m *member) socket(messages ...*hub.Message) *event.Conn {
 	return c
 }
 
-// sent takes note that messages were sent, and sends a ping behind them if one is due. It
-// tells whether the window has room for more. Because the note is taken when they are on
-// their way, a ping never carries the position of one that is not.
-func (m *member) sent(c *event.Conn, messages ...*hub.Message) (more bool) {
+// sent takes note that messages of so many bytes were sent, the last of which stands at a
+// position, and sends a ping behind them if one is due. It tells whether the window has
+// room for more. Because the note is taken when they are on their way, a ping never
+// carries the position of one that is not.
+func (m *member) sent(c *event.Conn, messages, bytes int, at hub.Cursor) (more bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.note(c, messages)
+	m.note(c, messages, bytes, at)
 	return !m.held
 }
 
 // note is sent with mu held.
-func (m *member) note(c *event.Conn, messages []*hub.Message) {
-	for _, msg := range messages {
-		m.at = msg.At
-		m.flow.Sent(len(msg.Payload))
-	}
+func (m *member) note(c *event.Conn, messages, bytes int, at hub.Cursor) {
+	m.at = at
+	m.flow.Sent(messages, bytes)
 	switch {
 	case m.flow.Due(m.wire.window):
 		m.ping(c)

@@ -84,3 +84,32 @@ func TestFloodIsBounded(t *testing.T) {
 		_ = ann.CloseNow()
 	})
 }
+
+// TestHalfOpen has sockets that vanish, or end only their half, while they publish and are
+// published to: all leave the topic.
+func TestHalfOpen(t *testing.T) {
+	everyWay(t, func(t *testing.T, serve func(testing.TB, raw.Options, *hub.Options) *site) {
+		s := serve(t, raw.Options{}, nil)
+		stays := s.join("room")
+		for i := range 60 {
+			peer := s.script(fmt.Sprintf("room?last=%d&session=session-%d&as=ann", i%5, i/2))
+			peer.SendText("hello")
+			switch i % 4 {
+			case 0:
+				peer.Reset()
+			case 1:
+				peer.CloseWrite()
+			case 2:
+				peer.SendHex("81") // half of a header
+				peer.Close()
+			case 3:
+				peer.SendHex("8100") // no mask
+			}
+		}
+		for s.subscribers("room") > 1 {
+			s.publish("room", "more")
+			_, _, err := stays.Read(t.Context())
+			assert.NoError(t, err)
+		}
+	})
+}
