@@ -32,7 +32,7 @@ func (a *App) build() http.Handler {
 		json:   json.New(a.hub, &json.Options{Event: o, Log: c.Log}),
 		echo:   event.NewServer(event.Handler{OnMessage: echo}, &o),
 		stream: sse.New(a.hub, &sse.Options{Origins: c.Origins, Until: a.ending}),
-		http:   poll.New(a.hub, &poll.Options{Origins: c.Origins, MaxMessage: c.MaxMessage, Until: a.ending}),
+		http:   poll.New(a.hub, &poll.Options{Origins: c.Origins, MaxMessage: c.MaxMessage, Until: a.ending, Log: c.Log}),
 	}
 	a.sockets = []sockets{f.raw, f.json, f.echo}
 	return f.routes()

@@ -35,6 +35,11 @@ func (a *api) batch(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		})
 	}
 	stored.Wait()
+	for _, o := range outcomes {
+		if o.err != nil {
+			a.complain(r, o.err)
+		}
+	}
 	return appendOutcomes(nil, outcomes), nil
 }
 

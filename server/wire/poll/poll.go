@@ -6,8 +6,12 @@ package poll
 import (
 	"cmp"
 	"context"
+	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
+	"sync/atomic"
+	"time"
 
 	"github.com/duplexhq/duplex/hub"
 	"github.com/duplexhq/duplex/server/wire"
@@ -27,6 +31,10 @@ type Options struct {
 	// Until has all requests that wait answered when it is done, as if their time
 	// were over. Default: nothing but the hub does.
 	Until context.Context
+
+	// Log is told, once a second at most, of what could not be stored or read. Default:
+	// nobody is.
+	Log *slog.Logger
 }
 
 // Handlers is what there is at each path. Each may be called by any number of
@@ -44,6 +52,8 @@ type api struct {
 	hub        *hub.Hub
 	maxMessage int64
 	until      context.Context
+	log        *slog.Logger
+	logged     atomic.Int64 // when log was told last, in seconds since 1970
 }
 
 // New returns the handlers. The topic is the path value "topic".
@@ -51,30 +61,36 @@ func New(h *hub.Hub, o *Options) Handlers {
 	if o == nil {
 		o = &Options{}
 	}
-	a := &api{hub: h, maxMessage: cmp.Or(o.MaxMessage, websocket.DefaultMaxMessage), until: o.Until}
+	a := &api{hub: h, maxMessage: cmp.Or(o.MaxMessage, websocket.DefaultMaxMessage), until: o.Until, log: o.Log}
 	if a.until == nil {
 		a.until = context.Background()
 	}
-	read := func(f handlerFunc) http.Handler { return wire.Guard(o.Origins, "GET, HEAD", f) }
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	handle := func(methods string, f answerFunc) http.Handler {
+		return wire.Guard(o.Origins, methods, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.answer(w, r, f) }))
+	}
 	return Handlers{
-		Topic:    wire.Guard(o.Origins, "GET, HEAD, POST", handlerFunc(a.topic)),
-		Presence: read(a.presence),
-		Topics:   read(a.topics),
-		Batch:    wire.Guard(o.Origins, "POST", handlerFunc(a.batch)),
+		Topic:    handle("GET, HEAD, POST", a.topic),
+		Presence: handle("GET, HEAD", a.presence),
+		Topics:   handle("GET, HEAD", a.topics),
+		Batch:    handle("POST", a.batch),
 	}
 }
 
-// A handlerFunc answers a request with the JSON it returns, or with a problem.
-type handlerFunc func(w http.ResponseWriter, r *http.Request) ([]byte, error)
+// An answerFunc returns the JSON to answer a request with, or an error.
+type answerFunc func(w http.ResponseWriter, r *http.Request) ([]byte, error)
 
-// ServeHTTP writes the answer.
-func (f handlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// answer answers with what f returns; an error becomes a problem.
+func (a *api) answer(w http.ResponseWriter, r *http.Request, f answerFunc) {
 	if !wire.WantsJSON(r) {
 		wire.Problem(w, r, wire.NotAcceptable())
 		return
 	}
 	body, err := f(w, r)
 	if err != nil {
+		a.complain(r, err)
 		wire.Problem(w, r, err)
 		return
 	}
@@ -84,6 +100,17 @@ func (f handlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Length", strconv.Itoa(len(body)+1))
 	_, _ = w.Write(append(body, '\n'))
+}
+
+// complain tells the log of an error that is the fault of this server, and neither of the
+// client nor of the time.
+func (a *api) complain(r *http.Request, err error) {
+	fault := wire.RefusalOf(err).Status >= http.StatusInternalServerError && r.Context().Err() == nil &&
+		!errors.Is(err, hub.ErrClosed) && !errors.Is(err, hub.ErrBusy)
+	now := time.Now().Unix()
+	if last := a.logged.Load(); fault && now > last && a.logged.CompareAndSwap(last, now) {
+		a.log.Warn("a request could not be done", "method", r.Method, "path", r.URL.Path, "error", err)
+	}
 }
 
 func (a *api) topic(w http.ResponseWriter, r *http.Request) ([]byte, error) {

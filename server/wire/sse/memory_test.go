@@ -85,7 +85,7 @@ func BenchmarkIdle(b *testing.B) {
 // Streams whose clients never read hold no more than their buffers together, and delay
 // nobody: neither the publisher nor one that reads.
 func TestManyThatNeverRead(t *testing.T) {
-	const n = 100
+	const n = 32
 	h, srv := listen(t, nil)
 	addr := srv.Listener.Addr().String()
 	defer idle(t, addr, n)()
@@ -95,8 +95,8 @@ func TestManyThatNeverRead(t *testing.T) {
 	fast := &source{t: t, resp: resp, r: bufio.NewReader(resp.Body)}
 	fast.begin()
 
-	before, text := used(), strings.Repeat("x", 32<<10)
-	for range 512 { // 16 MiB for each, of which the log keeps 4 MiB for all
+	before, text := used(), strings.Repeat("x", 64<<10)
+	for range 240 { // 15 MiB for each, of which the log keeps 4 MiB for all
 		_, err := h.Publish(t.Context(), &hub.Message{Topic: "a", Payload: []byte(text)})
 		assert.NoError(t, err)
 		fast.expect(text)

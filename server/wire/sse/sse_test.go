@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/duplexhq/duplex/hub"
+	"github.com/duplexhq/duplex/hub/hubtest"
 	"github.com/duplexhq/duplex/internal/assert"
 	"github.com/duplexhq/duplex/websocket/wstest"
 )
@@ -193,7 +194,18 @@ func TestWhereAStreamBegins(t *testing.T) {
 // A browser that comes back with what it has as Last-Event-ID misses nothing and gets
 // nothing twice, wherever the stream was cut: before the first message too.
 func TestResume(t *testing.T) {
-	s := serve(t, nil, nil)
+	for name, engine := range map[string]hub.Engine{
+		"memory": hub.NewLocal(nil),
+		"store":  hub.NewLocal(hubtest.NewMemStore()),
+	} {
+		t.Run(name, func(t *testing.T) {
+			resume(t, serve(t, &hub.Options{Engine: engine, Default: hub.Settings{MaxMessages: 25}}, nil))
+		})
+	}
+}
+
+func resume(t *testing.T, s *site) {
+	t.Helper()
 	src := s.open("a").begin()
 	first := src.id
 	var all []string
