@@ -93,7 +93,8 @@ func (t *topic) history(q Query) (out History, ok bool) {
 		out.Messages = t.newest(q)
 	}
 	out.At = t.position()
-	if n := len(out.Messages); n > 0 && out.Messages[n-1].At.Offset < t.last.Offset {
+	// The ring may hold what is older than last: what was read from the engine.
+	if n := len(out.Messages); n > 0 && t.ring.after(out.Messages[n-1].At.Offset) < t.ring.n {
 		out.At, out.More = out.Messages[n-1].At, true
 	}
 	return out, true
