@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -260,6 +262,8 @@ func TestShutdownIsBounded(t *testing.T) {
 }
 
 func TestListenErrors(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	assert.NoError(t, os.WriteFile(file, nil, 0o600))
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	assert.NoError(t, err)
 	defer taken.Close()
@@ -274,7 +278,7 @@ func TestListenErrors(t *testing.T) {
 		`"example.com": a scheme is missing`: {Origins: []string{"example.com"}},
 		`rule "a..b": hub: filter`:           {Rules: []app.Rule{{Filter: "a..b"}}},
 		`sync "never" is none of always`:     {Sync: "never"},
-		"cannot be made":                     {Data: "/dev/null/data"},
+		"cannot be made":                     {Data: filepath.Join(file, "data")},
 	} {
 		c.Listen = "127.0.0.1:0"
 		err = app.New(c).Run(t.Context())

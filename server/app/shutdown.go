@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// shutdown ends everything, in bounded time: first whoever may publish or has something
-// to be told, then the hub, which writes what is left to write.
+// shutdown ends everything: first, in bounded time, whoever may publish or has something to be
+// told, then the hub, which takes the time that the disk takes for what is left to write.
 func (a *App) shutdown() error {
 	log, start := a.config.Log, time.Now()
 	ends, open := []func(context.Context) error{a.http.Shutdown}, 0

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -98,8 +99,10 @@ func TestServeKeepsData(t *testing.T) {
 }
 
 func TestServeThatCannotStart(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	assert.NoError(t, os.WriteFile(file, nil, 0o600))
 	for says, flags := range map[string][]string{
-		"the directory /dev/null/data cannot be made": {"--data", "/dev/null/data"},
+		"data cannot be made":               {"--data", filepath.Join(file, "data")},
 		`--topic`:                           {"--topic", "a..b"},
 		`"message" is no setting of topics`: {"--topic", "a message=5"},
 		"must be one of":                    {"--sync", "sometimes"},

@@ -31,8 +31,8 @@ type Options struct {
 	// that proxies keep it and both ends notice a dead connection. Default 15 s.
 	Keepalive time.Duration
 
-	// WriteTimeout is how long one write may take before the client is given up.
-	// Default 10 s.
+	// WriteTimeout is how long the network may take for 16 KiB before the client is
+	// given up. Default 10 s.
 	WriteTimeout time.Duration
 
 	// Buffer is how many bytes of messages may wait for one stream beside those that

@@ -360,6 +360,28 @@ func TestSlowClient(t *testing.T) {
 	})
 }
 
+// A line that takes 4 KiB a second gets a message of 100 KiB, in more time than one write may
+// take.
+func TestSlowLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, nil, nil)
+		c, err := s.l.DialContext(t.Context(), "tcp", "")
+		assert.NoError(t, err)
+		defer c.Close()
+		_, err = io.WriteString(c, "GET /t/a HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		assert.NoError(t, err)
+		synctest.Wait()
+		s.publish("a", strings.Repeat("x", 100<<10))
+		got, buf := 0, make([]byte, 4<<10)
+		for got < 100<<10 {
+			n, err := c.Read(buf)
+			assert.NoError(t, err)
+			got += strings.Count(string(buf[:n]), "x")
+			time.Sleep(time.Second)
+		}
+	})
+}
+
 func TestRefusals(t *testing.T) {
 	s := serve(t, nil, nil)
 	for _, c := range []struct {

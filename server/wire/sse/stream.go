@@ -119,14 +119,22 @@ func (s *stream) appendNotice(p []byte, n hub.Notice) []byte {
 	return p
 }
 
+// piece is how many bytes the network must take within Options.WriteTimeout. It is small so
+// that a slow line gets a large message as well.
+const piece = 16 << 10
+
 // write sends p to the client and gives it up if that takes too long.
 func (s *stream) write(p []byte) error {
-	if len(p) == 0 {
-		return nil
+	for len(p) > 0 {
+		n := min(len(p), piece)
+		_ = s.control.SetWriteDeadline(time.Now().Add(s.options.WriteTimeout))
+		if _, err := s.to.Write(p[:n]); err != nil {
+			return err
+		}
+		if err := s.control.Flush(); err != nil {
+			return err
+		}
+		p = p[n:]
 	}
-	_ = s.control.SetWriteDeadline(time.Now().Add(s.options.WriteTimeout))
-	if _, err := s.to.Write(p); err != nil {
-		return err
-	}
-	return s.control.Flush()
+	return nil
 }
