@@ -26,7 +26,7 @@ type follower struct {
 	back  bool  // and any other further back, because a session goes on
 
 	high    int                   // behind the furthest message
-	seen    map[int]time.Duration // when messages were received first
+	seen    []time.Duration // when the messages of the truth were received first, 0 if they were not
 	epoch   uint64                // of the last position
 	again   int                   // bytes that came again over this connection
 	crashed bool                  // the server was killed since the connection before
@@ -35,7 +35,7 @@ type follower struct {
 
 // follow checks what a subscriber received.
 func follow(h *History, t *truth, s *Subscriber, c *complaints) {
-	f := &follower{h: h, t: t, s: s, c: c, seen: make(map[int]time.Duration)}
+	f := &follower{h: h, t: t, s: s, c: c, seen: make([]time.Duration, len(t.items))}
 	for i := range s.Events {
 		e := &s.Events[i]
 		f.now = e.When
@@ -188,7 +188,8 @@ func (f *follower) suits(i int) bool {
 
 // note takes a message that may come, and looks whether it comes again for too long.
 func (f *follower) note(i int, e *Event) {
-	first, again := f.seen[i]
+	first := f.seen[i]
+	again := first > 0
 	if !again {
 		f.seen[i] = e.When
 	}
@@ -224,11 +225,10 @@ func (f *follower) misfit(e *Event, at []int) {
 			break
 		}
 	}
-	_, again := f.seen[i]
 	switch {
 	case i > slices.Max(f.next):
 		f.missing(slices.Max(f.next), i, "then came "+f.h.name(e.ID))
-	case again:
+	case f.seen[i] > 0:
 		f.complain(Again, fmt.Sprintf("%s came again behind %s", f.h.name(e.ID), f.last()))
 	default:
 		f.complain(Late, fmt.Sprintf("%s came behind %s", f.h.name(e.ID), f.last()))

@@ -15,9 +15,6 @@ import (
 	"github.com/duplexhq/duplex/websocket"
 )
 
-// pauseBetween bounds the time between two messages of one publisher.
-const pauseBetween = 80 * time.Millisecond
-
 // publishRaw sends frames, of which nobody says whether they arrive. Each connection
 // numbers its own.
 func (a *actor) publishRaw(topic string) {
@@ -40,7 +37,7 @@ func (a *actor) publishRaw(topic string) {
 			ctx, cancel := context.WithTimeout(a.ctx, stepPatience)
 			err = conn.Write(ctx, kind, p.body)
 			cancel()
-			a.wait(pauseBetween)
+			a.wait(a.between)
 		}
 		a.part(conn)
 	}
@@ -137,7 +134,7 @@ func (a *actor) publishJSON(window int) {
 			_ = conn.CloseNow()
 			conn = nil
 		}
-		a.wait(pauseBetween)
+		a.wait(a.between)
 	}
 	if conn != nil {
 		_ = conn.Close(websocket.StatusNormalClosure, "")
@@ -224,7 +221,7 @@ func (a *actor) publishPost() {
 			}
 			a.wait(300 * time.Millisecond)
 		}
-		a.wait(pauseBetween)
+		a.wait(a.between)
 	}
 }
 
@@ -326,7 +323,7 @@ func (a *actor) publishClient() {
 		case !a.isOver():
 			a.rec.trouble("the Go client did not publish: %v", err)
 		}
-		a.wait(pauseBetween)
+		a.wait(a.between)
 	}
 	if err := c.Close(a.ctx); err != nil && !a.isOver() {
 		a.rec.trouble("the Go client did not close: %v", err)

@@ -56,6 +56,8 @@ type run struct {
 	rng    *rand.Rand
 	begin  map[string]Cursor // where subscribers of topics begin
 
+	between time.Duration // bounds the time between two messages of one publisher
+
 	calm        chan struct{} // closed when the trouble is over
 	stop        chan struct{} // closed when nothing more is published
 	publishers  sync.WaitGroup
@@ -75,10 +77,13 @@ func Run(ctx context.Context, c Config) (*History, error) {
 	r := &run{
 		Config: c, rec: newRecorder(h), ctx: ctx,
 		rng:    rand.New(rand.NewPCG(c.Seed, 0)), //nolint:gosec // a run is to be repeatable
-		begin:  make(map[string]Cursor),
+		begin:  make(map[string]Cursor), between: 80 * time.Millisecond,
 		calm:   make(chan struct{}),
 		stop:   make(chan struct{}),
 		server: &program{path: c.Program, address: c.Address, args: []string{"--topic", rule}},
+	}
+	if c.Duration > 5*time.Minute {
+		r.between *= 4 // all that happens is kept in memory
 	}
 	if c.Data != "" {
 		r.server.args = append(r.server.args, "--data", c.Data)
