@@ -76,8 +76,8 @@ func Run(ctx context.Context, c Config) (*History, error) {
 	h := &History{Durable: c.Data != "", Window: sessionWindow, Ends: make(map[string]Cursor)}
 	r := &run{
 		Config: c, rec: newRecorder(h), ctx: ctx,
-		rng:    rand.New(rand.NewPCG(c.Seed, 0)), //nolint:gosec // a run is to be repeatable
-		begin:  make(map[string]Cursor), between: 80 * time.Millisecond,
+		rng:   rand.New(rand.NewPCG(c.Seed, 0)), //nolint:gosec // a run is to be repeatable
+		begin: make(map[string]Cursor), between: 80 * time.Millisecond,
 		calm:   make(chan struct{}),
 		stop:   make(chan struct{}),
 		server: &program{path: c.Program, address: c.Address, args: []string{"--topic", rule}},
