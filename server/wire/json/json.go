@@ -48,8 +48,9 @@ type Identity struct {
 // Options say how a Wire accepts sockets and how these behave. The zero value, like
 // nil, means the defaults.
 type Options struct {
-	// Event is how sockets are accepted and driven. Its Subprotocols are not used,
-	// and its MaxQueue is by default what Window and MaxMessage need.
+	// Event is how sockets are accepted and driven. Its MaxQueue is at least what
+	// Window and MaxMessage need: it is Window that bounds what a socket costs. Its
+	// QueuePolicy is not used, as nobody waits for a socket, nor its Subprotocols.
 	Event event.Options
 
 	// Window is how many bytes may be on their way to a socket, each message
@@ -111,9 +112,8 @@ func New(h *hub.Hub, o *Options) *Wire {
 	w.readers.init(h)
 	settings := o.Event
 	settings.Subprotocols = []string{Subprotocol}
-	if settings.MaxQueue <= 0 {
-		settings.MaxQueue = wire.QueueFor(w.window, settings.MaxMessage)
-	}
+	settings.QueuePolicy = event.QueueClose
+	settings.MaxQueue = max(settings.MaxQueue, wire.QueueFor(w.window, settings.MaxMessage))
 	w.server = event.NewServer(event.Handler{
 		OnOpen:    func(c *event.Conn) { socketOf(c).open(c) },
 		OnMessage: func(c *event.Conn, t websocket.MessageType, p []byte) { socketOf(c).receive(t, p) },

@@ -12,7 +12,7 @@ import (
 // TestSubscriptionIsSmall holds what a subscription costs in bytes of the heap, where
 // many clients have the same topics.
 func TestSubscriptionIsSmall(t *testing.T) {
-	const clients, topics, bound = 300, 20, 640
+	const clients, topics, bound = 300, 20, 800
 	s := serveTCP(t, json.Options{}, nil)
 	var all []*client
 	for range clients {

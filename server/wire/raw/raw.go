@@ -33,8 +33,9 @@ import (
 // Options say how a Wire accepts sockets and how these behave. The zero value, like
 // nil, means the defaults.
 type Options struct {
-	// Event is how sockets are accepted and driven. Its MaxQueue is by default what
-	// Window and MaxMessage need.
+	// Event is how sockets are accepted and driven. Its MaxQueue is at least what
+	// Window and MaxMessage need: it is Window that bounds what a socket costs. Its
+	// QueuePolicy is not used, as nobody waits for a socket.
 	Event event.Options
 
 	// Window is how many bytes may be on their way to a socket, each message
@@ -93,9 +94,8 @@ func New(h *hub.Hub, o *Options) *Wire {
 		w.refuse = wire.Problem
 	}
 	settings := o.Event
-	if settings.MaxQueue <= 0 {
-		settings.MaxQueue = wire.QueueFor(w.window, settings.MaxMessage)
-	}
+	settings.QueuePolicy = event.QueueClose
+	settings.MaxQueue = max(settings.MaxQueue, wire.QueueFor(w.window, settings.MaxMessage))
 	w.server = event.NewServer(event.Handler{
 		OnOpen:    func(c *event.Conn) { memberOf(c).open(c) },
 		OnMessage: func(c *event.Conn, t websocket.MessageType, p []byte) { memberOf(c).publish(t, p) },
