@@ -149,7 +149,10 @@ export class Visit extends EventTarget {
   }
 
   #note(kind, what, names) {
-    const told = names.filter((name) => name !== this.#me.name && !this.#isFormer(name) && !(kind === "join" && this.#taken.delete(name)));
+    const told = names.filter((name) => {
+      if (kind === "join" && this.#taken.delete(name)) return false; // as a new name it was told
+      return name !== this.#me.name && !this.#isFormer(name);
+    });
     if (told.length > MOST_NAMED) this.#log.note(kind, `${told.length} people${what}`);
     else for (const name of told) this.#log.note(kind, nameOf(name), what);
   }
