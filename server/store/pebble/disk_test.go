@@ -234,7 +234,7 @@ func TestManyTopics(t *testing.T) {
 	s := openOn(t, vfs.NewMem(), Options{Sync: SyncOff, MinFree: -1})
 	var offset uint64
 	topic := func(i int) string { return fmt.Sprint("topic.", i) }
-	for range 3 {
+	for range 2 {
 		for first := 0; first < 2*infoCacheSize; first += 4096 {
 			batch := make([]hub.Entry, 4096)
 			for i := range batch {
@@ -245,17 +245,17 @@ func TestManyTopics(t *testing.T) {
 		}
 	}
 	assert.True(t, len(s.infos.young)+len(s.infos.old) < 2*infoCacheSize, "the cache is bounded")
-	for i := range 2 * infoCacheSize {
+	for i := 0; i < 2*infoCacheSize; i += 7 {
 		info, err := s.Info(topic(i))
 		assert.NoError(t, err)
-		assert.Equal(t, info.Messages, 3)
+		assert.Equal(t, info.Messages, 2)
 	}
 }
 
 // Whoever reads while messages are trimmed, as fast as can be, gets what is behind the last
 // one, or is told up to where it is trimmed.
 func TestReadsWhileTrimmed(t *testing.T) {
-	const messages = 20_000
+	const messages = 8_000
 	s := openOn(t, vfs.NewMem(), Options{Sync: SyncOff, MinFree: -1})
 	var readers sync.WaitGroup
 	for range 2 {
