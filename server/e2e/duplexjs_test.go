@@ -18,7 +18,7 @@ func of(topic string) string {
 
 // A page with duplex.js gets everything once and in order, and what it publishes is
 // stored once and in order, though the server is killed and it writes meanwhile.
-func TestDuplexJSInChromium(t *testing.T) {
+func TestLibraryInChromium(t *testing.T) {
 	t.Parallel()
 	var s *durable
 	page := openPage(t, "duplexjs.html", func(origin string) string {
@@ -49,14 +49,14 @@ func TestDuplexJSInChromium(t *testing.T) {
 
 // On Node.js it is the same, with its own WebSocket, which is that of undici, and with
 // that of npm ws.
-func TestDuplexJSOnNode(t *testing.T) {
+func TestLibraryOnNode(t *testing.T) {
 	t.Parallel()
 	for _, module := range []string{"undici", "ws"} {
-		t.Run(module, func(t *testing.T) { testDuplexJSOnNode(t, module) })
+		t.Run(module, func(t *testing.T) { testLibraryOnNode(t, module) })
 	}
 }
 
-func testDuplexJSOnNode(t *testing.T, module string) {
+func testLibraryOnNode(t *testing.T, module string) {
 	s := serveDurable(t)
 	n := node("duplexjs.mjs", module).start(t, map[string]string{"url": s.url, "from": module})
 	n.awaitLine("that it is open", &n.stdout, func(line string) bool { return line == "open" })
