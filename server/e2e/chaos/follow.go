@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// forgetful is how old a position of a session may be after the server was killed: it is
+// forgetful is how old a position of a session may be when the server is killed: it is
 // saved once in a second, and then there is a network that holds pongs back.
 const forgetful = 15 * time.Second
 
@@ -29,8 +29,6 @@ type follower struct {
 	seen    []time.Duration // when the messages of the truth were received first, 0 if they were not
 	epoch   uint64          // of the last position
 	again   int             // bytes that came again over this connection
-	crashed bool            // the server was killed since the connection before
-	since   time.Duration   // when this connection was made
 }
 
 // follow checks what a subscriber received.
@@ -69,14 +67,12 @@ func (f *follower) resume(e *Event) {
 	if e.At.IsZero() {
 		f.back = f.began
 		f.again = 0
-		f.crashed = f.h.killedBetween(f.since, e.When)
-		f.since = e.When
 		if !f.began {
 			f.complain(Late, "it began nowhere")
 		}
 		return
 	}
-	f.since, f.epoch = e.When, e.At.Epoch
+	f.epoch = e.At.Epoch
 	rank := f.t.rank(e.At)
 	if !f.t.knows(e.At) && f.gap {
 		return // behind a gap, into a life in which nothing was stored
@@ -197,23 +193,13 @@ func (f *follower) note(i int, e *Event) {
 	if !again || !f.s.Session {
 		return
 	}
-	if f.crashed && f.since-first < forgetful+f.outage() {
-		return // it may have come when the position was saved
+	if f.h.killedBetween(first, first+forgetful) {
+		return // that it had come may not have been saved
 	}
 	f.again += int(e.Size) + MessageCost
 	if f.again > f.h.Window {
 		f.complain(Again, fmt.Sprintf("%s came again %v after it came first, and with it %d bytes", f.h.name(e.ID), e.When-first, f.again))
 	}
-}
-
-// outage returns how long the connection before was lost before this one was made.
-func (f *follower) outage() (d time.Duration) {
-	for _, k := range f.h.Kills {
-		if k <= f.since {
-			d = f.since - k
-		}
-	}
-	return d
 }
 
 // misfit takes a message that must not come now.

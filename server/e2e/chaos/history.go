@@ -20,6 +20,7 @@ type History struct {
 	Subscribers []*Subscriber
 	Kills       []time.Duration // when the server was killed, since the start of the run
 	Terms       int             // how often it was ended in order
+	Farewells   map[string]int  // what the server said at the ends of connections and subscriptions
 
 	// Log is what the topics had at the end, in order, from where all subscribers
 	// began.
@@ -136,7 +137,7 @@ func (h *History) String() string {
 			again++
 		}
 	}
-	fmt.Fprintf(&b, ", %d of them on a retry that was not stored again\n", again)
+	fmt.Fprintf(&b, ", %d of them on a retry that was not stored again\nthe server's farewells: %v\n", again, h.Farewells)
 	for _, s := range h.Subscribers {
 		n := s.Count()
 		fmt.Fprintf(&b, "%-12s %-10s %6d messages, %4d connections, %3d gaps, %4d again\n",

@@ -64,6 +64,13 @@ func (r *recorder) killed() {
 	r.h.Kills = append(r.h.Kills, r.now())
 }
 
+// farewell takes what the server says when it ends something.
+func (r *recorder) farewell(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.h.Farewells[text]++
+}
+
 // trouble takes what must not happen.
 func (r *recorder) trouble(format string, args ...any) {
 	r.mu.Lock()

@@ -73,7 +73,7 @@ func Run(ctx context.Context, c Config) (*History, error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	h := &History{Durable: c.Data != "", Window: sessionWindow, Ends: make(map[string]Cursor)}
+	h := &History{Durable: c.Data != "", Window: sessionWindow, Ends: make(map[string]Cursor), Farewells: make(map[string]int)}
 	r := &run{
 		Config: c, rec: newRecorder(h), ctx: ctx,
 		rng:   rand.New(rand.NewPCG(c.Seed, 0)), //nolint:gosec // a run is to be repeatable

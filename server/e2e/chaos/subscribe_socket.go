@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -59,8 +60,13 @@ func (a *actor) subscribeRaw(s *Subscriber, begin Cursor, next func(Cursor) (str
 		a.rec.connected(s, after)
 		err = a.readRaw(conn, s)
 		var closed *websocket.CloseError
-		if errors.As(err, &closed) && closed.Received != nil && closed.Received.Code == statusGap {
+		if !errors.As(err, &closed) || closed.Received == nil {
+			continue
+		}
+		if closed.Received.Code == statusGap {
 			at = a.rawGap(s, closed.Received.Reason)
+		} else {
+			a.rec.farewell(fmt.Sprintf("%d %s", closed.Received.Code, closed.Received.Reason))
 		}
 	}
 }
@@ -164,9 +170,11 @@ func (j *jsonSubscriber) take(conn *websocket.Conn, f *jsonFrame) {
 		j.rec.gap(j.subs[gap], j.cursor(f.At))
 		j.at[gap] = f.At
 	case f.End != "" && f.Retry && j.subs[f.End] != nil:
+		j.rec.farewell("end " + f.Code)
 		j.at[f.End] = f.At
 		j.ask(conn, f.End)
 	case f.Bye != nil:
+		j.rec.farewell("bye")
 	case f.Err != nil && f.Retry:
 		_ = conn.CloseNow()
 	default:
