@@ -75,11 +75,16 @@ func (c *committer) add(m *Message, s *Settings, done func(Receipt, error)) bool
 	m.At = c.local.next()
 	c.queue = append(c.queue, pending{entryOf(m, s), s, done})
 	c.mu.Unlock()
+	c.signal()
+	return true
+}
+
+// signal wakes the one who runs.
+func (c *committer) signal() {
 	select {
 	case c.wake <- struct{}{}:
 	default:
 	}
-	return true
 }
 
 // stop returns when everything that was added is stored and delivered.
@@ -87,10 +92,7 @@ func (c *committer) stop() {
 	c.mu.Lock()
 	c.stopped = true
 	c.mu.Unlock()
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
+	c.signal()
 	<-c.ended
 }
 
@@ -103,7 +105,7 @@ func (c *committer) run() {
 		switch {
 		case len(batch) > 0:
 			c.store(batch)
-			continue
+			c.signal() // there may be more
 		case stopped:
 			for _, in := range c.deliverers {
 				close(in)
@@ -112,9 +114,9 @@ func (c *committer) run() {
 			return
 		}
 		select {
-		case <-c.wake:
-		case <-sweep.C:
+		case <-sweep.C: // old messages go while many are published, too
 			sweep.Reset(c.sweep())
+		case <-c.wake:
 		}
 	}
 }

@@ -72,7 +72,7 @@ func (l *local) Start(n Node, m Memory) error {
 	}
 	for _, k := range known {
 		k.At.Epoch = l.epoch
-		l.ids.remember(k.Topic, k.ID, k.At, k.At.When().Add(m.IDs))
+		l.ids.remember(k.Topic, k.ID, k.At, k.At.When().Add(n.Settings(k.Topic).Idempotency))
 	}
 	l.commit = newCommitter(l, runtime.GOMAXPROCS(0))
 	return nil
@@ -99,7 +99,12 @@ func (l *local) Settled() uint64 {
 func (l *local) Forgotten() bool { return l.store == nil || l.torn }
 
 func (l *local) Append(m *Message, s *Settings, done func(Receipt, error)) {
-	l.closing.RLock()
+	// It fails only when Close has come. To wait for that would be for ever if this is called by
+	// done of a message that Close waits for.
+	if !l.closing.TryRLock() {
+		answer(done, Receipt{}, ErrClosed)
+		return
+	}
 	defer l.closing.RUnlock()
 	if l.closed {
 		answer(done, Receipt{}, ErrClosed)

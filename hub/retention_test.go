@@ -199,6 +199,70 @@ func TestSessionsAreForgotten(t *testing.T) {
 	})
 }
 
+// A busyDisk takes its time to append, and more comes meanwhile.
+type busyDisk struct {
+	*hubtest.MemStore
+
+	meanwhile func()
+}
+
+func (d *busyDisk) Append(batch []hub.Entry) error {
+	time.Sleep(20 * time.Millisecond)
+	d.meanwhile()
+	return d.MemStore.Append(batch)
+}
+
+// Old messages go even if the store has something to write all the time.
+func TestOldMessagesGoWhileManyArePublished(t *testing.T) {
+	store := &busyDisk{MemStore: hubtest.NewMemStore()}
+	o := &hub.Options{Engine: hub.NewLocal(store), Default: hub.Settings{MaxAge: time.Second}}
+	bubble(t, o, func(t *testing.T, h *hub.Hub) {
+		end := time.Now().Add(3 * time.Minute)
+		store.meanwhile = func() {
+			if time.Now().Before(end) {
+				h.PublishAsync(&hub.Message{Topic: "busy", Payload: []byte("x")}, nil)
+			}
+		}
+		say(t, h, "old", "1")
+		time.Sleep(2 * time.Minute)
+		info, err := store.Info("old")
+		assert.NoError(t, err)
+		assert.Equal(t, info.Messages, 0)
+		time.Sleep(2 * time.Minute)
+	})
+}
+
+// After a restart IDs are remembered for as long as their topics say, not for as long as the
+// longest.
+func TestIDsAreForgottenAfterRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := hub.Options{
+			Rules:   []hub.Rule{{Filter: "long", Settings: hub.Settings{Idempotency: time.Hour}}},
+			Default: hub.Settings{Idempotency: time.Minute},
+		}
+		store := hubtest.NewMemStore()
+		publish := func(h *hub.Hub, topic string) bool {
+			r, err := h.Publish(t.Context(), &hub.Message{Topic: topic, ID: "x", Payload: []byte("1")})
+			assert.NoError(t, err)
+			return r.Duplicate
+		}
+		o.Engine = hub.NewLocal(store)
+		h, err := hub.New(&o)
+		assert.NoError(t, err)
+		assert.True(t, !publish(h, "long") && !publish(h, "short"), "a new ID is a duplicate")
+		time.Sleep(time.Second)
+		assert.NoError(t, h.Close())
+		o.Engine = hub.NewLocal(store.Reopen())
+		h, err = hub.New(&o)
+		assert.NoError(t, err)
+		defer h.Close()
+		assert.True(t, publish(h, "long") && publish(h, "short"), "an ID is forgotten")
+		time.Sleep(time.Minute)
+		assert.True(t, publish(h, "long"), "an ID is forgotten")
+		assert.True(t, !publish(h, "short"), "an ID is remembered for too long")
+	})
+}
+
 func TestFailedStoreIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := hubtest.NewMemStore()
