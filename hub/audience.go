@@ -86,7 +86,7 @@ func (a *audience) deliver(m *Message) []*Subscription {
 		}
 	}
 	for _, s := range a.held {
-		s.pos = m.At
+		s.pos, s.seen = m.At, m.At
 		a.remove(s)
 	}
 	return a.held

@@ -1,10 +1,8 @@
 package hub
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 )
@@ -167,8 +165,13 @@ func (fd *feed) collectKept(c *collection) {
 		}
 		t.mu.Lock()
 		c.missing(t.ring.floor)
-		c.messages = t.ring.page(c.messages, c.after.Offset, t.ring.n, 1<<62)
+		for i := t.ring.after(c.after.Offset); i < t.ring.n && t.ring.at(i).At.Offset <= c.end; i++ {
+			c.messages = append(c.messages, t.ring.at(i))
+		}
 		t.mu.Unlock()
+		if len(c.messages) > 4*feedMessages {
+			c.shrink()
+		}
 	})
 	c.missing(forgotten)
 }
@@ -221,7 +224,7 @@ func (c *collection) missing(upTo uint64) { c.trimmed = max(c.trimmed, upTo) }
 
 // shrink leaves the first messages, and lets the collection end with them.
 func (c *collection) shrink() {
-	slices.SortFunc(c.messages, func(a, b *Message) int { return cmp.Compare(a.At.Offset, b.At.Offset) })
+	sortMessages(c.messages)
 	c.messages = upTo(c.messages, c.end)
 	if len(c.messages) > feedMessages {
 		clear(c.messages[feedMessages:])

@@ -132,7 +132,7 @@ func (h *Hub) Close() error {
 	close(h.stop)
 	h.cold.stop()
 	h.endAll()
-	h.cold.all.Wait()
+	h.cold.end()
 	h.tending.Wait()
 	h.roster.close()
 	err := h.sessions.close()

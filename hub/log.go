@@ -18,6 +18,10 @@ type ring struct {
 
 	// floor is the offset behind which everything is here that was received.
 	floor uint64
+
+	// lost is the offset of the newest message that is not here and that the latest of each
+	// key do not stand for: it had no key, removed it, or nothing keeps them.
+	lost uint64
 }
 
 // at returns message i, 0 for the oldest.
@@ -84,7 +88,11 @@ func (r *ring) drop() *Message {
 func (r *ring) trim(maxMessages int, maxBytes int64, s *Settings, now int64) (freed int64) {
 	for r.n > 0 && (r.n > maxMessages || maxBytes >= 0 && r.bytes > maxBytes ||
 		s.MaxAge >= 0 && now-r.at(0).At.Time >= s.MaxAge.Milliseconds()) {
-		freed += r.drop().size() + overhead
+		m := r.drop()
+		if !s.Latest || m.Key == "" || len(m.Payload) == 0 {
+			r.lost = max(r.lost, m.At.Offset)
+		}
+		freed += m.size() + overhead
 	}
 	return freed
 }
@@ -95,14 +103,6 @@ func (r *ring) after(offset uint64) int {
 		return r.n // most ask for what is new
 	}
 	return sort.Search(r.n, func(i int) bool { return r.at(i).At.Offset > offset })
-}
-
-// lag returns how many bytes of messages are behind an offset.
-func (r *ring) lag(offset uint64) (bytes int64) {
-	for i := r.after(offset); i < r.n; i++ {
-		bytes += r.at(i).size()
-	}
-	return bytes
 }
 
 // page appends messages behind an offset to dst.

@@ -43,11 +43,13 @@ func (s *Subscription) pump() {
 		case over:
 			return
 		case elsewhere:
-			s.hub.cold.add(s)
-			return
+			if s.hub.cold.add(s) {
+				return
+			}
 		case enough:
 			s.cold = nil // its place in the log is all that it costs
 			s.source.lock()
+			s.note()
 			s.source.hold(s)
 			s.source.unlock()
 			s.state.Store(held)
@@ -62,6 +64,7 @@ func (s *Subscription) pump() {
 // step does one thing of what there is to do.
 func (s *Subscription) step(buf *[]*Message) outcome {
 	s.source.lock()
+	s.note()
 	if s.over() {
 		s.source.unlock()
 		s.finish()
@@ -80,6 +83,9 @@ func (s *Subscription) step(buf *[]*Message) outcome {
 	case !s.attached || s.gap:
 		s.source.unlock()
 		s.tell()
+		return goOn
+	case len(s.cold) > 0 && len(list) == 0: // page has it there now
+		s.source.unlock()
 		return goOn
 	case len(list) == 0:
 		s.goLive()
@@ -153,22 +159,38 @@ type coldPool struct {
 	stop context.CancelFunc
 
 	mu      sync.Mutex
-	queue   []*Subscription
+	queue   []*Subscription // some have ended meanwhile
 	readers int
+	ended   bool
 	all     sync.WaitGroup
 }
 
 func (p *coldPool) init() { p.ctx, p.stop = context.WithCancel(context.Background()) }
 
-// add has the pool read for s, whose state is pumping, and go on with it.
-func (p *coldPool) add(s *Subscription) {
+// add has the pool read for s, whose state is pumping, and go on with it. It returns false if
+// the hub is closed.
+func (p *coldPool) add(s *Subscription) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.ended {
+		return false
+	}
+	s.state.Store(queued)
 	p.queue = append(p.queue, s)
 	if p.readers < coldReaders {
 		p.readers++
 		p.all.Go(p.work)
 	}
+	return true
+}
+
+// end returns when nobody reads any more.
+func (p *coldPool) end() {
+	p.stop()
+	p.mu.Lock()
+	p.ended = true
+	p.mu.Unlock()
+	p.all.Wait()
 }
 
 func (p *coldPool) work() {
@@ -184,6 +206,9 @@ func (p *coldPool) work() {
 		p.queue[0] = nil
 		p.queue = p.queue[1:]
 		p.mu.Unlock()
+		if !s.state.CompareAndSwap(queued, pumping) {
+			continue // it has ended
+		}
 		if err := s.source.read(p.ctx, s); err != nil {
 			if p.ctx.Err() != nil {
 				err = ErrClosed

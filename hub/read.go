@@ -92,7 +92,9 @@ func (t *topic) history(q Query) (out History, ok bool) {
 	if q.Last > 0 {
 		out.Messages = t.newest(q)
 	}
-	out.At = t.position()
+	if out.At = t.position(); q.After.Offset > out.At.Offset {
+		out.At = q.After // it is ahead of what came here
+	}
 	// The ring may hold what is older than last: what was read from the engine.
 	if n := len(out.Messages); n > 0 && t.ring.after(out.Messages[n-1].At.Offset) < t.ring.n {
 		out.At, out.More = out.Messages[n-1].At, true
@@ -180,7 +182,7 @@ func (h *Hub) Topics(ctx context.Context, filter, after string, limit int) ([]To
 		}
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		if t.subs > 0 || t.ring.n > 0 {
+		if t.subs > 0 || t.ring.n > 0 || len(t.latest) > 0 {
 			found[name] = TopicInfo{LogInfo: LogInfo{
 				Topic: name, Last: t.last.Offset, LastTime: t.last.Time, Trimmed: t.ring.floor,
 				Messages: int64(t.ring.n), Bytes: t.ring.bytes,

@@ -21,7 +21,8 @@ const (
 	// SlowConflate leaves out, of the messages that wait, all but the latest of
 	// each key; those without a key count as one key. It does so as soon as a
 	// subscription is held, and says nothing: receivers of such a topic are only
-	// interested in what is true now.
+	// interested in what is true now. A key of which the log has nothing any more, and
+	// that Latest does not keep, is a Gap.
 	SlowConflate
 )
 

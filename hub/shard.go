@@ -22,7 +22,7 @@ func (h *Hub) claim(name string) *topic {
 	for {
 		t := h.shard(name).find(name)
 		if t == nil {
-			t = h.makeTopic(name, h.engine.Settled())
+			t = h.makeTopic(name, nil)
 		}
 		t.mu.Lock()
 		if !t.gone {
@@ -33,9 +33,9 @@ func (h *Hub) claim(name string) *topic {
 	}
 }
 
-// makeTopic puts a topic into the hub, if it is not there. floor is what the engine has if
-// it keeps messages.
-func (h *Hub) makeTopic(name string, floor uint64) *topic {
+// makeTopic puts a topic into the hub, if it is not there. first is the message that it will
+// receive, if there is one.
+func (h *Hub) makeTopic(name string, first *Message) *topic {
 	sh := h.shard(name)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -43,7 +43,13 @@ func (h *Hub) makeTopic(name string, floor uint64) *topic {
 		return t
 	}
 	t := &topic{hub: h, name: name, settings: h.rules.of(name), used: time.Now().UnixMilli()}
-	t.ring.floor = floor
+	switch {
+	case first != nil:
+		t.ring.floor = first.At.Offset - 1
+	default:
+		// Asked with the lock held: whoever retired the topic had it settled.
+		t.ring.floor = h.engine.Settled()
+	}
 	if !h.durable {
 		t.ring.floor = h.forgotten.Load()
 		if m, ok := sh.metas[name]; ok {
@@ -52,6 +58,7 @@ func (h *Hub) makeTopic(name string, floor uint64) *topic {
 			t.ring.floor, t.last = m.floor, m.last
 		}
 	}
+	t.ring.lost = t.ring.floor
 	h.memory.Add(topicSize)
 	sh.topics[name] = t
 	return t
@@ -144,7 +151,7 @@ func (n *node) Receive(m *Message) {
 	for {
 		t := h.shard(m.Topic).find(m.Topic)
 		if t == nil {
-			t = h.makeTopic(m.Topic, m.At.Offset-1)
+			t = h.makeTopic(m.Topic, m)
 		}
 		if t.receive(m) {
 			return

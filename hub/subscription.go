@@ -39,6 +39,7 @@ type SubscribeOptions struct {
 const (
 	held    uint32 = iota // nothing: its sink wants no more
 	pumping               // somebody catches up for it, and may call its sink
+	queued                // it waits for one who reads for it; nobody calls its sink
 	live                  // it is in its audience: its sink is called under the source's lock
 	ended                 // its sink is not called any more
 )
@@ -63,6 +64,7 @@ type Subscription struct {
 
 	idle  chan struct{} // if not nil, to be closed when the sink is not called any more
 	pos   Cursor        // everything up to here was delivered or left out; not kept up to date while live
+	seen  Cursor        // pos for At: not of whoever pumps, but guarded by the source's lock
 	snap  uint64        // first the latest of each key, up to this offset
 	place int           // in its group, while it is live
 
@@ -77,7 +79,7 @@ type Subscription struct {
 	choosey  bool   // leaves something out while it is live
 	last     int    // begins with so many of the newest messages, not yet found
 
-	cold []*Message // what was read elsewhere and comes next; only of whoever pumps
+	cold []*Message // what was read elsewhere, or collected, and comes next; only of whoever pumps
 }
 
 // A source is what a subscription reads from: a topic, or all topics of a filter.
@@ -86,8 +88,8 @@ type source interface {
 	lock()
 	unlock()
 
-	// page appends what is behind the position of s to dst. cold is set if that must be
-	// read elsewhere. The lock is held, as for what follows.
+	// page appends what is behind the position of s to dst, or puts it into s.cold. cold is
+	// set if it must be read elsewhere. The lock is held, as for what follows.
 	page(s *Subscription, dst []*Message) (list []*Message, cold bool)
 
 	// read does what page could not. Only whoever pumps calls it, without the lock.
@@ -119,14 +121,30 @@ func (s *Subscription) Filter() string { return s.filter }
 func (s *Subscription) Sink() Sink { return s.sink }
 
 // At returns the position: everything before it was delivered, or left out for a reason
-// that the sink was told.
+// that the sink was told. While the subscription catches up it may be some messages behind.
+// It must not be called by the sink within its methods.
 func (s *Subscription) At() Cursor {
 	s.source.lock()
 	defer s.source.unlock()
 	if s.state.Load() == live {
-		return s.source.position()
+		return s.livePosition()
 	}
-	return s.pos
+	return s.seen
+}
+
+// livePosition returns the position of one that is live. The lock is held.
+func (s *Subscription) livePosition() Cursor {
+	if here := s.source.position(); here.Offset >= s.pos.Offset || here.Epoch != s.pos.Epoch {
+		return here
+	}
+	return s.pos // it is ahead of those who are here
+}
+
+// note keeps the position for At. The lock is held, by whoever pumps.
+func (s *Subscription) note() {
+	if !s.gap { // otherwise the sink does not know yet what is missing before it
+		s.seen = s.pos
+	}
 }
 
 // wants tells whether m is to be delivered.
@@ -170,7 +188,7 @@ func (s *Subscription) stop(why error) {
 	s.source.lock()
 	mine := s.leaveAudience()
 	s.source.unlock()
-	if mine || s.state.CompareAndSwap(held, pumping) {
+	if mine || s.state.CompareAndSwap(held, pumping) || s.state.CompareAndSwap(queued, pumping) {
 		s.finish()
 	}
 	// Otherwise somebody pumps, and sees it before he holds or goes live.
@@ -181,7 +199,7 @@ func (s *Subscription) leaveAudience() bool {
 	if s.state.Load() != live {
 		return false
 	}
-	s.pos = s.source.position()
+	s.pos = s.livePosition()
 	s.source.audience().remove(s)
 	s.state.Store(pumping)
 	return true
@@ -209,6 +227,7 @@ func (s *Subscription) finish() {
 	}
 	s.cold = nil
 	s.source.lock()
+	s.note()
 	s.source.unhold(s)
 	s.state.Store(ended)
 	if s.idle != nil {

@@ -198,13 +198,14 @@ func (t *topic) checkSlow() {
 		t.hub.slowTopics.add(t)
 	}
 	var late, wake []*Subscription
+	slowest := t.slowest()
 	for s := range t.slow {
 		// Its position is that of whoever pumps: look at it as that one.
 		if !s.state.CompareAndSwap(held, pumping) {
 			continue
 		}
 		switch {
-		case !s.lagging || !t.late(s):
+		case !s.lagging || s.pos.Offset >= slowest.Offset:
 		case t.settings.Slow == SlowDropOldest:
 			s.drop = true
 		default:
@@ -227,20 +228,21 @@ func (t *topic) checkSlow() {
 	}
 }
 
-// late tells whether s, which is held, is too far behind. The lock is held.
-func (t *topic) late(s *Subscription) bool {
-	return s.pos.Offset < t.ring.floor || t.ring.bytes > t.settings.MaxLag && t.ring.lag(s.pos.Offset) > t.settings.MaxLag
+// slowest returns the position before which a subscription is too far behind. The lock is held.
+func (t *topic) slowest() Cursor {
+	behind := int64(0)
+	for i := t.ring.n - 1; i >= 0; i-- {
+		if behind += t.ring.at(i).size(); behind > t.settings.MaxLag {
+			return t.ring.at(i).At
+		}
+	}
+	return Cursor{Epoch: t.hub.engine.Epoch(), Offset: t.ring.floor, Time: t.last.Time}
 }
 
 // skip has s, which is too far behind, go on where it is not. The lock is held.
 func (t *topic) skip(s *Subscription) {
-	i := max(t.ring.after(s.pos.Offset), 0)
-	for behind := t.ring.lag(s.pos.Offset); i < t.ring.n && behind > t.settings.MaxLag; i++ {
-		behind -= t.ring.at(i).size()
+	s.drop = false
+	if to := t.slowest(); to.Offset > s.pos.Offset {
+		s.pos, s.gap = to, true
 	}
-	s.pos = t.last
-	if i < t.ring.n {
-		s.pos = t.before(i)
-	}
-	s.gap, s.drop = true, false
 }

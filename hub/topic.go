@@ -3,6 +3,7 @@ package hub
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -152,28 +153,28 @@ func (t *topic) page(s *Subscription, dst []*Message) (list []*Message, cold boo
 	case s.last > 0:
 		return nil, true
 	case s.drop:
-		t.skip(s)
-		return nil, false
+		if t.skip(s); s.gap {
+			return nil, false
+		}
 	case s.snap > 0:
 		if !t.complete() {
 			return nil, true
 		}
-		if dst = t.snapshot(s, dst); len(dst) > 0 {
-			return dst, false
+		if s.cold = t.snapshot(s); len(s.cold) > 0 {
+			return nil, false
 		}
 		s.pos.Offset = max(s.pos.Offset, s.snap)
 		s.snap = 0
-	case s.lagging && t.settings.Slow == SlowConflate && t.complete():
-		return t.conflate(s, dst), false
+	case s.lagging && t.settings.Slow == SlowConflate && s.pos.Offset >= min(t.ring.floor, t.ring.lost):
+		s.cold = t.conflate(s)
+		return nil, false
 	}
 	if s.pos.Offset < t.ring.floor {
 		if t.hub.durable {
 			return nil, true
 		}
 		t.miss(s, t.ring.floor)
-		if s.snap > 0 {
-			return t.snapshot(s, dst), false
-		}
+		return nil, false
 	}
 	return t.ring.page(dst, s.pos.Offset, pageMessages, pageBytes), false
 }
@@ -192,51 +193,47 @@ func (t *topic) miss(s *Subscription, upTo uint64) {
 	s.pos = Cursor{Epoch: t.hub.engine.Epoch(), Offset: upTo, Time: s.pos.Time}
 }
 
-// snapshot appends the latest of the keys that are behind the position of s and not behind
+// snapshot returns the latest of the keys that are behind the position of s and not behind
 // s.snap.
-func (t *topic) snapshot(s *Subscription, dst []*Message) []*Message {
+func (t *topic) snapshot(s *Subscription) []*Message {
 	list := make([]*Message, 0, len(t.latest))
 	for _, m := range t.latest {
 		if m.At.Offset > s.pos.Offset && m.At.Offset <= s.snap && len(m.Payload) > 0 {
 			list = append(list, m)
 		}
 	}
-	return firstPage(list, dst)
+	sortMessages(list)
+	return list
 }
 
-// conflate appends what is behind the position of s, of each key only the latest.
-func (t *topic) conflate(s *Subscription, dst []*Message) []*Message {
+// conflate returns what is behind the position of s, of each key only the latest. That is known
+// if nothing was lost behind it.
+func (t *topic) conflate(s *Subscription) []*Message {
 	of := make(map[string]*Message)
-	for key, m := range t.latest {
-		if m.At.Offset > s.pos.Offset {
-			of[key] = m
+	if s.pos.Offset < t.ring.floor {
+		for key, m := range t.latest {
+			if m.At.Offset > s.pos.Offset {
+				of[key] = m
+			}
 		}
 	}
 	for i := t.ring.after(s.pos.Offset); i < t.ring.n; i++ {
 		of[t.ring.at(i).Key] = t.ring.at(i)
 	}
-	list := make([]*Message, 0, len(of))
-	for _, m := range of {
-		list = append(list, m)
-	}
-	return firstPage(list, dst)
+	list := slices.Collect(maps.Values(of))
+	sortMessages(list)
+	return list
 }
 
-// firstPage appends the first of list by their offsets.
-func firstPage(list, dst []*Message) []*Message {
+// sortMessages puts messages in order.
+func sortMessages(list []*Message) {
 	slices.SortFunc(list, func(a, b *Message) int { return cmp.Compare(a.At.Offset, b.At.Offset) })
-	return append(dst, list[:min(len(list), pageMessages)]...)
 }
 
 // read reads from the engine what page could not, for the one who pumps s.
 func (t *topic) read(ctx context.Context, s *Subscription) error {
 	if !t.ready() {
-		if err := t.load(ctx); err != nil {
-			return err
-		}
-	}
-	if s.snap > 0 {
-		return nil
+		return t.load(ctx) // that may be all that was wanted
 	}
 	floor := t.floor() // what is behind it may not be stored when we read
 	r := Range{After: s.pos.Offset, AfterTime: s.pos.Time, Limit: coldMessages, MaxBytes: pageBytes}
@@ -296,6 +293,9 @@ func (t *topic) beginLast(s *Subscription, p Page, floor uint64) {
 // continueWith has s go on with messages that were read behind its position; those up to
 // floor are all there. The lock is held.
 func (t *topic) continueWith(s *Subscription, p Page, floor uint64) {
+	if s.pos.Offset >= t.ring.floor {
+		return // another has put it in front of the ring meanwhile
+	}
 	if p.Trimmed > s.pos.Offset {
 		t.miss(s, p.Trimmed)
 		if s.snap > 0 {
