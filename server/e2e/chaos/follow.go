@@ -25,10 +25,10 @@ type follower struct {
 	gap   bool  // and any other further on, because a gap was told
 	back  bool  // and any other further back, because a session goes on
 
-	high    int             // behind the furthest message
-	seen    []time.Duration // when the messages of the truth were received first, 0 if they were not
-	epoch   uint64          // of the last position
-	again   int             // bytes that came again over this connection
+	high  int             // behind the furthest message
+	seen  []time.Duration // when the messages of the truth were received first, 0 if they were not
+	epoch uint64          // of the last position
+	again int             // bytes that came again over this connection
 }
 
 // follow checks what a subscriber received.

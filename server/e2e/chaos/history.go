@@ -140,19 +140,23 @@ func (h *History) String() string {
 	fmt.Fprintf(&b, ", %d of them on a retry that was not stored again\nthe server's farewells: %v\n", again, h.Farewells)
 	for _, s := range h.Subscribers {
 		n := s.Count()
-		fmt.Fprintf(&b, "%-12s %-10s %6d messages, %4d connections, %3d gaps, %4d again\n",
-			s.Name, s.Filter, n.Messages, n.Connections, n.Gaps, n.Again)
+		fmt.Fprintf(&b, "%-12s %-10s %6d messages, %4d connections, %3d gaps, %4d again, until %v\n",
+			s.Name, s.Filter, n.Messages, n.Connections, n.Gaps, n.Again, n.Until.Round(time.Millisecond))
 	}
 	return b.String()
 }
 
-// A Count is how many events of each kind there were.
-type Count struct{ Messages, Connections, Gaps, Again int }
+// A Count is how many events of each kind there were, and when the last one was.
+type Count struct {
+	Messages, Connections, Gaps, Again int
+	Until                              time.Duration
+}
 
 // Count counts the events of s.
 func (s *Subscriber) Count() (n Count) {
 	seen := make(map[ID]bool)
 	for _, e := range s.Events {
+		n.Until = e.When
 		switch e.What {
 		case Resumed:
 			n.Connections++

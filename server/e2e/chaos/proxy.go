@@ -20,7 +20,7 @@ type Proxy struct {
 	disturb  bool
 	calm     chan struct{} // closed by Calm
 	closed   bool
-	open     map[net.Conn]struct{}
+	open     map[net.Conn]bool // set if it is throttled
 	Cut      int // connections that were cut, to be read when it is closed
 	Accepted int // connections in all
 }
@@ -33,7 +33,7 @@ func NewProxy(target string, seed uint64) (*Proxy, error) {
 	}
 	p := &Proxy{
 		target: target, listener: l, rng: rand.New(rand.NewPCG(seed, 1)), //nolint:gosec // a run is to be repeatable
-		calm: make(chan struct{}), open: make(map[net.Conn]struct{}),
+		calm: make(chan struct{}), open: make(map[net.Conn]bool),
 	}
 	p.all.Go(p.accept)
 	return p, nil
@@ -49,8 +49,18 @@ func (p *Proxy) Disturb() {
 	p.mu.Unlock()
 }
 
-// Calm ends the trouble, for all connections. It is called once.
-func (p *Proxy) Calm() { close(p.calm) }
+// Calm ends the trouble, and with it the connections that were throttled: with what little the
+// kernel holds for them they would be slow for ever. It is called once.
+func (p *Proxy) Calm() {
+	close(p.calm)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c, narrow := range p.open {
+		if narrow {
+			_ = c.Close()
+		}
+	}
+}
 
 // Close ends all connections and waits for that.
 func (p *Proxy) Close() {
@@ -102,7 +112,7 @@ func (p *Proxy) plan() (w weather, ok bool) {
 	if p.rng.IntN(2) == 0 {
 		w.delay = time.Duration(p.rng.IntN(30)) * time.Millisecond
 	}
-	if p.rng.IntN(3) == 0 {
+	if p.rng.IntN(3) == 0 && !p.isCalm() {
 		w.rate = 20_000 + p.rng.IntN(200_000)
 	}
 	if p.rng.IntN(3) == 0 {
@@ -115,7 +125,7 @@ func (p *Proxy) plan() (w weather, ok bool) {
 // carry carries one connection.
 func (p *Proxy) carry(client net.Conn, w weather, ok bool) {
 	defer p.forget(client)
-	if !ok || !p.remember(client) {
+	if !ok || !p.remember(client, w.rate > 0) {
 		reset(client)
 		return
 	}
@@ -125,7 +135,7 @@ func (p *Proxy) carry(client net.Conn, w weather, ok bool) {
 		return
 	}
 	defer p.forget(server)
-	if !p.remember(server) {
+	if !p.remember(server, w.rate > 0) {
 		return
 	}
 	if w.rate > 0 {
@@ -139,10 +149,10 @@ func (p *Proxy) carry(client net.Conn, w weather, ok bool) {
 }
 
 // remember makes Close close c, and returns false if that is over.
-func (p *Proxy) remember(c net.Conn) bool {
+func (p *Proxy) remember(c net.Conn, throttled bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.open[c] = struct{}{}
+	p.open[c] = throttled
 	return !p.closed
 }
 

@@ -306,26 +306,64 @@ func (a *actor) sendBatch(batch []*publication) []*publication {
 	return left
 }
 
-// publishClient publishes with the Go client, which tries again by itself.
+// publishClient publishes with the Go client, which tries again by itself. Now and then
+// another one goes on in its place, as a program does that was started again.
 func (a *actor) publishClient() {
-	c := client.New(a.url("/ws"), &client.Options{Dial: &websocket.DialOptions{DialContext: a.dial}})
 	s := a.sender(a.name, InOrder)
-	for !a.isStopped() && !a.isOver() {
-		p := s.compose(a.topic(), a.size())
-		m := client.Message{Kind: p.kind, Data: p.body}
-		if p.kind == client.JSON {
-			m.Data = fmt.Appendf(nil, "%q", p.body)
+	var p *publication
+	for !a.isOver() && (p != nil || !a.isStopped()) {
+		ctx, cancel := a.process()
+		c := client.New(a.url("/ws"), &client.Options{Dial: &websocket.DialOptions{DialContext: a.dial}})
+		for ctx.Err() == nil && (p != nil || !a.isStopped()) {
+			if p == nil {
+				p = s.compose(a.topic(), a.size())
+			}
+			if a.publishWith(ctx, c, p) {
+				p = nil
+			}
+			a.wait(a.between)
 		}
-		receipt, err := c.Publish(a.ctx, p.topic, m)
-		switch {
-		case err == nil:
-			a.stored(p, receipt.At, receipt.Duplicate)
-		case !a.isOver():
-			a.rec.trouble("the Go client did not publish: %v", err)
+		a.closeClient(c)
+		cancel()
+	}
+}
+
+// publishWith tells whether a message was stored. If not, it may have been.
+func (a *actor) publishWith(ctx context.Context, c *client.Client, p *publication) bool {
+	m := client.Message{Kind: p.kind, Data: p.body, ID: p.idem}
+	if p.kind == client.JSON {
+		m.Data = fmt.Appendf(nil, "%q", p.body)
+	}
+	receipt, err := c.Publish(ctx, p.topic, m)
+	if err == nil {
+		a.stored(p, receipt.At, receipt.Duplicate)
+	} else if ctx.Err() == nil {
+		a.rec.trouble("the Go client did not publish: %v", err)
+	}
+	return err == nil
+}
+
+// process returns a context that ends when a program would: after some time, and when the
+// trouble is over, because the next one does not have to make up for what this one has gone
+// through, and connects at once.
+func (a *actor) process() (context.Context, context.CancelFunc) {
+	if a.isCalm() {
+		return context.WithCancel(a.ctx)
+	}
+	ctx, cancel := context.WithTimeout(a.ctx, 2*time.Second+time.Duration(a.rng.ExpFloat64()*float64(8*time.Second)))
+	go func() {
+		select {
+		case <-a.calm:
+			cancel()
+		case <-ctx.Done():
 		}
-		a.wait(a.between)
-	}
-	if err := c.Close(a.ctx); err != nil && !a.isOver() {
-		a.rec.trouble("the Go client did not close: %v", err)
-	}
+	}()
+	return ctx, cancel
+}
+
+// closeClient ends a client, and waits for it no longer than for anything else.
+func (a *actor) closeClient(c *client.Client) {
+	ctx, cancel := context.WithTimeout(a.ctx, stepPatience)
+	defer cancel()
+	_ = c.Close(ctx) // what was not stored is published by the next one
 }

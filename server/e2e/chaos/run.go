@@ -130,10 +130,12 @@ func (r *run) all() error {
 	if !r.within(&r.publishers) {
 		r.rec.trouble("not all publishers were told that their messages are stored")
 	}
+	r.log("all that was published is stored")
 	if err := r.finish(); err != nil {
 		return err
 	}
 	r.within(&r.subscribers) // those that do not end are in the history
+	r.log("the subscribers are at the end")
 	for _, topic := range topics {
 		if err := r.readLog(topic); err != nil {
 			return err
@@ -205,9 +207,14 @@ func (r *run) restart(inOrder bool) error {
 		}
 	}
 	err := r.server.start(r.ctx)
-	r.Log("%v: restarted, in order: %v; down after %v, up after %v", r.rec.now().Round(time.Millisecond), inOrder,
+	r.log("restarted, in order: %v; down after %v, up after %v", inOrder,
 		down.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
 	return err
+}
+
+// log tells how far the run is.
+func (r *run) log(format string, args ...any) {
+	r.Log("%v: %s", r.rec.now().Round(time.Millisecond), fmt.Sprintf(format, args...))
 }
 
 // publish starts the publishers.

@@ -243,45 +243,51 @@ func (a *actor) cursor(text string) Cursor {
 	return c
 }
 
-// subscribeClient subscribes with the Go client, which connects again by itself.
+// subscribeClient subscribes with the Go client, which connects again by itself. Now and
+// then another one goes on where it was.
 func (a *actor) subscribeClient(s *Subscriber) {
-	c := client.New(a.url("/ws"), &client.Options{Dial: &websocket.DialOptions{DialContext: a.dial}})
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.Background(), stepPatience)
-		defer cancel()
-		_ = c.Close(ctx)
-	}()
-	o := &client.SubscribeOptions{MaxQueue: 64 << 10}
-	begin, isTopic := a.begin[s.Filter]
-	if isTopic {
-		o.After = begin.String()
+	at := a.begin[s.Filter].String()
+	for ends, first := 0, true; !s.Caught && !a.isOver(); {
+		ctx, cancel := a.process()
+		c := client.New(a.url("/ws"), &client.Options{Dial: &websocket.DialOptions{DialContext: a.dial}})
+		sub, err := c.Subscribe(s.Filter, &client.SubscribeOptions{MaxQueue: 64 << 10, After: at})
+		if err == nil {
+			err = sub.Ready(ctx)
+		}
+		if err == nil {
+			at = sub.At()
+			a.rec.connected(s, a.cursor(at))
+			if first {
+				first = false
+				a.attached.Done()
+			}
+			err = a.readClient(ctx, s, sub, &ends)
+			at = sub.At()
+		}
+		if err != nil && ctx.Err() == nil {
+			a.rec.trouble("%s: %v", s.Name, err)
+		}
+		a.closeClient(c)
+		cancel()
 	}
-	sub, err := c.Subscribe(s.Filter, o)
-	if err == nil {
-		err = sub.Ready(a.ctx)
-	}
-	if err != nil {
-		a.rec.trouble("%s: %v", s.Name, err)
-		return
-	}
-	a.rec.connected(s, a.cursor(sub.At()))
-	a.attached.Done()
-	for ends := 0; ends < topicsOf(s.Filter); {
+}
+
+// readClient reads until the end of the topics, or of ctx.
+func (a *actor) readClient(ctx context.Context, s *Subscriber, sub *client.Subscription, ends *int) error {
+	for *ends < topicsOf(s.Filter) {
 		a.dawdle()
-		ev, err := sub.Next(a.ctx)
+		ev, err := sub.Next(ctx)
 		switch {
-		case err != nil && a.isOver():
-			return
 		case err != nil:
-			a.rec.trouble("%s ended: %v", s.Name, err)
-			return
+			return err
 		case ev.Type == client.GapEvent:
 			a.rec.gap(s, a.cursor(ev.At))
 		default:
 			if _, last := a.rec.received(s, ev.Data, a.cursor(ev.At)); last {
-				ends++
+				*ends++
 			}
 		}
 	}
 	s.Caught = true
+	return nil
 }
