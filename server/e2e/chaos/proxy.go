@@ -21,8 +21,8 @@ type Proxy struct {
 	calm     chan struct{} // closed by Calm
 	closed   bool
 	open     map[net.Conn]bool // set if it is throttled
-	Cut      int // connections that were cut, to be read when it is closed
-	Accepted int // connections in all
+	Cut      int               // connections that were cut, to be read when it is closed
+	Accepted int               // connections in all
 }
 
 // NewProxy returns a proxy on a free port of this machine.

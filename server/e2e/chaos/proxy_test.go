@@ -6,7 +6,6 @@ import (
 	"net"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/duplexhq/duplex/internal/assert"
 	"github.com/duplexhq/duplex/server/e2e/chaos"
