@@ -17,6 +17,9 @@ type Config struct {
 	Program string
 	Address string
 
+	// Args are more arguments of duplex serve. Default: none.
+	Args []string
+
 	// Data is a directory for what the server keeps; "" for a server that keeps nothing.
 	Data string
 
@@ -80,7 +83,7 @@ func Run(ctx context.Context, c Config) (*History, error) {
 		begin: make(map[string]Cursor), between: 80 * time.Millisecond,
 		calm:   make(chan struct{}),
 		stop:   make(chan struct{}),
-		server: &program{path: c.Program, address: c.Address, args: []string{"--topic", rule}},
+		server: &program{path: c.Program, address: c.Address, args: append([]string{"--topic", rule}, c.Args...)},
 	}
 	if c.Duration > 5*time.Minute {
 		r.between *= 4 // all that happens is kept in memory
