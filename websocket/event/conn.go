@@ -33,6 +33,8 @@ type Conn struct {
 
 	full atomic.Bool // the handler has sent so much that the network must be asked
 
+	stopped atomic.Bool // Pause was called, and Resume was not
+
 	// writeTick is the tick at which a write that waits for the network began, 0 if
 	// there is none.
 	writeTick atomic.Uint32
@@ -88,8 +90,11 @@ type home interface {
 	// bytes again. Conn.mu is held.
 	await(c *Conn)
 
-	// interrupt makes whoever drives the connection look at doomed.
+	// interrupt makes whoever drives the connection look at doomed. Conn.mu is held.
 	interrupt(c *Conn)
+
+	// proceed makes whoever drives the connection look at stopped.
+	proceed(c *Conn)
 
 	// members is the list that the connection stands in.
 	members() *members

@@ -235,7 +235,7 @@ func (l *loop) writable(w *worker, c *Conn) {
 		l.watch(c)
 		return
 	}
-	if c.last == paused {
+	if c.last == paused && !c.stopped.Load() {
 		l.enter(w, c)
 		c.last, w.cork = c.resume(w.cork)
 		l.leave(w, c)

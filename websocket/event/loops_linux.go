@@ -174,6 +174,10 @@ func (l *loop) writeAll(c *Conn, segs []segment) (total int, err error) {
 func (l *loop) mayWait() bool     { return false }
 func (l *loop) schedule(c *Conn)  { l.attend(c) }
 func (l *loop) interrupt(c *Conn) { l.attend(c) }
+
+// proceed is a method of home.
+func (l *loop) proceed(c *Conn) { l.attend(c) }
+
 func (l *loop) members() *members { return &l.list }
 
 func (l *loop) await(c *Conn) { c.listenFor(l, c.interest|syscall.EPOLLOUT) }

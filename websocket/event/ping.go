@@ -64,7 +64,7 @@ func (c *Conn) keepalive(now uint32) (due uint32) {
 	interval, timeout := e.ticks(e.settings.pingInterval), e.ticks(e.settings.pongTimeout)
 	heard := c.heard.Load()
 	switch {
-	case c.busy.Load(): // the handler is at work, and nothing is read meanwhile
+	case c.busy.Load(), c.stopped.Load(): // the handler is at work, and nothing is read meanwhile
 		c.pinged = 0
 		return now + interval
 	case c.pinged != 0 && heard >= c.pinged:

@@ -14,7 +14,7 @@ type verdict uint8
 
 const (
 	wants  verdict = iota // more bytes
-	paused                // that the network takes bytes again: see Conn.blocked
+	paused                // that the network takes bytes again, or Resume: see Conn.blocked and stopped
 	over                  // its end: see Conn.action
 )
 
@@ -82,14 +82,28 @@ func (c *Conn) parseSome(b []byte, direct bool) (v verdict, panicked bool) {
 		}
 		// A client goes on: what it asked for is what it has to read, or a
 		// server that pauses too would wait for it as it waits for the server.
-		if c.blocked.Load() && c.engine.role == proto.Server {
+		if c.stopped.Load() || c.blocked.Load() && c.engine.role == proto.Server {
 			return c.pause(b), false
 		}
 	}
 }
 
+// Pause has no more messages of the connection handled until Resume is called: what was
+// read waits, and nothing more is read, so that TCP slows the peer down. Its pings are not
+// answered then, and it is not pinged; a close frame of it is not seen. Pause is for
+// functions of the Handler, of the connection they were called for, and counts when they
+// return. Whoever pauses a connection for long, or forgets to resume it, keeps it.
+func (c *Conn) Pause() { c.stopped.Store(true) }
+
+// Resume is the end of Pause.
+func (c *Conn) Resume() {
+	if c.stopped.Swap(false) {
+		c.home.proceed(c)
+	}
+}
+
 // pause keeps what is not parsed of b, the bytes received last, until the network takes
-// what waits.
+// what waits, and Resume was called.
 func (c *Conn) pause(b []byte) verdict {
 	if n := c.machine.Buffered(); n > 0 {
 		rest := newBuffer(n)

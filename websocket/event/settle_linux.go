@@ -15,7 +15,7 @@ func (l *loop) settle(w *worker, c *Conn) {
 	case wants:
 		l.watch(c)
 	case paused:
-		if !c.blocked.Load() { // it was over before we came to it
+		if !c.blocked.Load() && !c.stopped.Load() { // it was over before we came to it
 			l.enter(w, c)
 			c.last, w.cork = c.resume(w.cork)
 			if l.leave(w, c) {

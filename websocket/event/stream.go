@@ -39,6 +39,7 @@ type stream struct {
 	early []byte          // what came behind the request
 	eof   bool            // it has ended
 	last  verdict
+	goOn  chan struct{} // closed when Conn.stopped or doomed may have changed, nil if nobody waits; guarded by Conn.mu
 }
 
 // A desk is what is needed to handle what was read.
@@ -208,13 +209,48 @@ func (s *stream) readOnce() {
 	}
 }
 
-// catchUp handles what was read before the network took no more, once it does.
+// catchUp handles what was read before the network took no more, or Pause was called, once
+// that is over.
 func (s *stream) catchUp(k *cork) *cork {
 	for s.last == paused && !s.isDoomed() {
 		s.c.awaitFlushed()
-		s.last, k = s.c.resume(k)
+		if s.awaitResume() {
+			s.last, k = s.c.resume(k)
+		}
 	}
 	return k
+}
+
+// awaitResume waits until the connection is not paused, and returns false if it is doomed.
+func (s *stream) awaitResume() bool {
+	c := &s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.stopped.Load() && !c.doomed {
+		if s.goOn == nil {
+			s.goOn = make(chan struct{})
+		}
+		goOn := s.goOn
+		c.mu.Unlock()
+		<-goOn
+		c.mu.Lock()
+	}
+	return !c.doomed
+}
+
+// proceed is a method of home.
+func (s *stream) proceed(c *Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.wakePaused()
+}
+
+// wakePaused ends the waiting of awaitResume. Conn.mu is held.
+func (s *stream) wakePaused() {
+	if s.goOn != nil {
+		close(s.goOn)
+		s.goOn = nil
+	}
 }
 
 // fail takes the end of the transport, nil if the peer closed it.
@@ -396,6 +432,7 @@ func (s *stream) await(c *Conn) {
 
 // interrupt is a method of home.
 func (s *stream) interrupt(c *Conn) {
+	s.wakePaused()
 	_ = s.conn.SetDeadline(time.Unix(1, 0))
 }
 
