@@ -131,35 +131,43 @@ func TestPingerCallsAllAtOnce(t *testing.T) {
 	})
 }
 
-func TestUnstoredWaits(t *testing.T) {
+// A socket counts how often it was paused and resumed.
+type socket struct{ paused, resumed int }
+
+func (s *socket) Pause()  { s.paused++ }
+func (s *socket) Resume() { s.resumed++ }
+
+func TestUnstoredPauses(t *testing.T) {
 	for _, c := range []struct {
-		name string
-		size int
-		room int // messages
+		name        string
+		size        int
+		most, least int // messages at which it is paused and resumed
 	}{
-		{"many", 0, wire.MaxUnstored},
-		{"large ones", wire.MaxUnstoredBytes / 4, 4},
-		{"one that is larger than allowed", 2 * wire.MaxUnstoredBytes, 1},
+		{"many", 0, wire.MaxUnstored, wire.MaxUnstored / 2},
+		{"large ones", wire.MaxUnstoredBytes / 4, 4, 2},
+		{"one that is larger than all", 2 * wire.MaxUnstoredBytes, 1, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var u wire.Unstored
-				entered := 0
-				go func() {
-					for range c.room + 2 {
-						u.Enter(c.size)
-						entered++
-					}
-				}()
-				synctest.Wait()
-				assert.Equal(t, entered, c.room)
-				u.Leave(c.size)
-				synctest.Wait()
-				assert.Equal(t, entered, c.room+1)
-				u.Leave(c.size)
-				synctest.Wait()
-				assert.Equal(t, entered, c.room+2)
-			})
+			var u wire.Unstored
+			for round := 1; round <= 3; round++ {
+				var s socket
+				for range c.most {
+					assert.Equal(t, s, socket{})
+					u.Enter(&s, c.size)
+				}
+				assert.Equal(t, s, socket{paused: 1})
+				u.Enter(&s, c.size) // what was on its way
+				u.Leave(&s, c.size)
+				for range c.most - c.least {
+					assert.Equal(t, s, socket{paused: 1})
+					u.Leave(&s, c.size)
+				}
+				assert.Equal(t, s, socket{1, 1})
+				for range c.least {
+					u.Leave(&s, c.size)
+				}
+				assert.Equal(t, s, socket{1, 1})
+			}
 		})
 	}
 }

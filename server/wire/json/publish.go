@@ -4,7 +4,7 @@ import (
 	"github.com/duplexhq/duplex/hub"
 )
 
-// publish gives a message to its topic. It waits while too much that the socket has
+// publish gives a message to its topic. The socket is paused while too much that it has
 // published is not stored. The answer is sent when the message is, perhaps before this
 // returns.
 func (s *socket) publish(q *request) error {
@@ -16,9 +16,9 @@ func (s *socket) publish(q *request) error {
 		Key: q.key, By: s.identity.Name, From: s.sender(), ID: q.idem,
 	}
 	id, n := q.id, len(q.payload)
-	s.unstored.Enter(n)
+	s.unstored.Enter(s.conn, n)
 	s.wire.hub.PublishAsync(m, func(r hub.Receipt, err error) {
-		s.unstored.Leave(n)
+		s.unstored.Leave(s.conn, n)
 		switch {
 		case err != nil:
 			s.notStored(m.Topic, err)

@@ -5,11 +5,12 @@ import (
 
 	"github.com/duplexhq/duplex/hub"
 	"github.com/duplexhq/duplex/websocket"
+	"github.com/duplexhq/duplex/websocket/event"
 )
 
-// publish gives a message of the socket to its topic. It waits while too much that the
-// socket has sent is not stored.
-func (m *member) publish(t websocket.MessageType, p []byte) {
+// publish gives a message of the socket to its topic. The socket is paused while too much
+// that it has sent is not stored.
+func (m *member) publish(c *event.Conn, t websocket.MessageType, p []byte) {
 	if m.failed.Load() {
 		return // what follows a message that was not stored would be out of order
 	}
@@ -18,9 +19,9 @@ func (m *member) publish(t websocket.MessageType, p []byte) {
 		msg.Kind = hub.Binary
 	}
 	n := len(p)
-	m.unstored.Enter(n)
+	m.unstored.Enter(c, n)
 	m.wire.hub.PublishAsync(msg, func(_ hub.Receipt, err error) {
-		m.unstored.Leave(n)
+		m.unstored.Leave(c, n)
 		if err != nil {
 			m.notStored(err)
 		}

@@ -98,7 +98,7 @@ func New(h *hub.Hub, o *Options) *Wire {
 	settings.MaxQueue = max(settings.MaxQueue, wire.QueueFor(w.window, settings.MaxMessage))
 	w.server = event.NewServer(event.Handler{
 		OnOpen:    func(c *event.Conn) { memberOf(c).open(c) },
-		OnMessage: func(c *event.Conn, t websocket.MessageType, p []byte) { memberOf(c).publish(t, p) },
+		OnMessage: func(c *event.Conn, t websocket.MessageType, p []byte) { memberOf(c).publish(c, t, p) },
 		OnPong:    func(c *event.Conn, p []byte) { memberOf(c).pong(p) },
 		OnClose:   func(c *event.Conn, err error) { memberOf(c).closed(err) },
 	}, &settings)
