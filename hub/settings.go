@@ -31,7 +31,7 @@ func (p SlowPolicy) String() string { return [...]string{"disconnect", "drop-old
 
 // Defaults of Settings, used where a field is zero.
 const (
-	DefaultMaxMessages      = 1000
+	DefaultMaxMessages      = 10_000
 	DefaultMaxBytes         = 4 << 20
 	DefaultMaxAge           = 24 * time.Hour
 	DefaultMaxKeys          = 10_000
@@ -47,7 +47,7 @@ const (
 type Settings struct {
 	// MaxMessages, MaxBytes and MaxAge bound the log: it keeps the newest messages
 	// within all three. Bytes are those of payload, key, By, From and ID.
-	// Defaults: 1,000 messages, 4 MiB, 24 hours. A negative MaxMessages keeps none,
+	// Defaults: 10,000 messages, 4 MiB, 24 hours. A negative MaxMessages keeps none,
 	// a negative MaxBytes or MaxAge has no limit.
 	MaxMessages int
 	MaxBytes    int64

@@ -39,7 +39,7 @@ func (*serveCommand) Help() string {
 
 A rule of --topic is a topic, or a filter with * for one part of the name and > for the rest, and settings:
 
-    messages=N         keep the newest N messages (1000); none keeps none
+    messages=N         keep the newest N messages (10000); none keeps none
     bytes=SIZE         and not more than so many bytes (4MiB), or unlimited
     age=DURATION       and none that is older (24h), or unlimited; 7d is a week
     latest             keep the latest message of each key beyond that,
