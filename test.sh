@@ -18,7 +18,7 @@ shows the command that failed and what it printed, and the exit status is not
 zero.
 
 Parts, in the order in which they run:
-  setup      install what the tests need: a C compiler, Chromium, Node.js,
+  setup      install what the tests need: a C compiler, Chromium, Node.js, curl,
              Python's websockets and, on Linux, qemu-user (as root, with apt-get),
              the npm packages of server/e2e, the linter
   format     gofmt
@@ -121,6 +121,7 @@ missing() {
 	have cc || have gcc || echo gcc libc6-dev # the race detector links with cgo
 	have chromium || have chromium-browser || have google-chrome || echo chromium
 	have node || echo nodejs
+	have curl || echo curl
 	# Not the python3 of the PATH: a version manager's would not see Debian's packages.
 	/usr/bin/python3 -c 'import websockets' 2>/dev/null || echo python3-websockets
 	[ "$(uname -s)" != Linux ] || [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
