@@ -1,9 +1,6 @@
 package hub
 
-import (
-	"fmt"
-	"testing"
-)
+import "testing"
 
 // CheckInvariants fails the test unless what the hub counts is what there is, while nothing
 // else happens.
@@ -38,6 +35,6 @@ func (h *Hub) CheckInvariants(t testing.TB) {
 		memory += bytes
 	})
 	if got := h.memory.Load(); got != memory {
-		t.Error(fmt.Sprintf("the logs take %d bytes, and %d are counted", memory, got))
+		t.Errorf("the logs take %d bytes, and %d are counted", memory, got)
 	}
 }
