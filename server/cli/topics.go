@@ -62,6 +62,7 @@ type topicLine struct {
 	Subscribers int64  `json:"subscribers"`
 	Present     int64  `json:"present"`
 	Last        string `json:"last,omitempty"`
+	TS          int64  `json:"ts,omitempty"` // Unix milliseconds
 }
 
 // Run prints the topics.
@@ -166,13 +167,21 @@ func topicsRefusal(resp *http.Response) error {
 	return &failure{status, errors.New(escaped(problem.Detail))}
 }
 
+// when returns a time for people, by the clock on their wall.
+func when(ms int64) string {
+	if ms == 0 {
+		return ""
+	}
+	return time.UnixMilli(ms).Format(time.DateTime)
+}
+
 // topicTable lines the topics up: names to the left, numbers to the right.
 func topicTable(list []topicLine) string {
 	rows := [][]string{{"TOPIC", "MESSAGES", "SIZE", "SUBSCRIBERS", "PRESENT", "LAST"}}
 	for _, t := range list {
 		rows = append(rows, []string{
 			escaped(t.Topic), count(t.Messages), memory(float64(t.Bytes)),
-			count(t.Subscribers), count(t.Present), escaped(t.Last),
+			count(t.Subscribers), count(t.Present), when(t.TS),
 		})
 	}
 	widths := make([]int, len(rows[0]))

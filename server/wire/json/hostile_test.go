@@ -294,7 +294,10 @@ func TestHugeThings(t *testing.T) {
 		c.ask(`{"sub":"b","id":3}`, `{"sub":"b","at":"CURSOR","gap":false,"id":3}`)
 		text := strings.Repeat(`\u0000`, 100_000)
 		c.ask(`{"pub":"b","text":"`+text+`"}`, `{"t":"b","at":"CURSOR","ts":TIME,"text":"`+text+`"}`)
-		c.send(`{"pub":"b","text":"` + strings.Repeat("x", 1_048_576) + `"}`)
+		most := strings.Repeat("x", 1<<20)
+		c.ask(`{"pub":"c","text":"`+most+`","id":4}`, `{"ok":4,"at":"CURSOR"}`)
+		c.ask(`{"pub":"c","text":"`+most+`x","id":5}`, `{"err":5,"code":"too_large","retry":false,"message":"…"}`)
+		c.send(`{"pub":"b","text":"` + most + most + strings.Repeat("x", 4<<10) + `"}`)
 		c.expectClose(websocket.StatusMessageTooBig)
 	})
 }

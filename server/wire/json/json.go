@@ -10,6 +10,7 @@
 package json
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"log/slog"
@@ -31,6 +32,9 @@ const Subprotocol = "duplex.v1.json"
 
 // DefaultMaxSubscriptions is the default of [Options.MaxSubscriptions].
 const DefaultMaxSubscriptions = 1000
+
+// frameExtra is what a frame may have beside a payload, in bytes.
+const frameExtra = 4 << 10
 
 // Clients that are told to come back later do so after a time in this range, at random,
 // so that they do not all come together.
@@ -82,7 +86,8 @@ type Wire struct {
 	hub          *hub.Hub
 	server       *event.Server
 	window       int
-	most         int // subscriptions of a socket
+	most         int   // subscriptions of a socket
+	largest      int64 // payload, in bytes; negative: any
 	authenticate func(token string) (Identity, error)
 	refuse       func(w http.ResponseWriter, r *http.Request, err error)
 	log          *slog.Logger
@@ -113,6 +118,11 @@ func New(h *hub.Hub, o *Options) *Wire {
 	settings := o.Event
 	settings.Subprotocols = []string{Subprotocol}
 	settings.QueuePolicy = event.QueueClose
+	w.largest = cmp.Or(settings.MaxMessage, websocket.DefaultMaxMessage)
+	settings.MaxMessage = w.largest
+	if w.largest > 0 {
+		settings.MaxMessage = 2*w.largest + frameExtra
+	}
 	settings.MaxQueue = max(settings.MaxQueue, wire.QueueFor(w.window, settings.MaxMessage))
 	w.server = event.NewServer(event.Handler{
 		OnOpen:    func(c *event.Conn) { socketOf(c).open(c) },

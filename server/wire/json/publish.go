@@ -1,7 +1,10 @@
 package json
 
 import (
+	"fmt"
+
 	"github.com/duplexhq/duplex/hub"
+	"github.com/duplexhq/duplex/server/wire"
 )
 
 // publish gives a message to its topic. The socket is paused while too much that it has
@@ -10,6 +13,9 @@ import (
 func (s *socket) publish(q *request) error {
 	if err := hub.CheckTopic(q.name); err != nil {
 		return err
+	}
+	if most := s.wire.largest; most > 0 && int64(len(q.payload)) > most {
+		return &wire.Refusal{Code: "too_large", Detail: fmt.Sprintf("the message has %d bytes; at most %d are allowed", len(q.payload), most)}
 	}
 	m := &hub.Message{
 		Topic: q.name, Kind: q.kind, Payload: q.payload,

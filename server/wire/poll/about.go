@@ -28,7 +28,8 @@ func (a *api) presence(_ http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return appendJSON(nil, presence{page.Count, orEmpty(page.Names), page.More}), nil
 }
 
-// A topic is one line of /topics. Last is the cursor of its newest message.
+// A topic is one line of /topics. Last is the cursor of its newest message, TS its time in
+// Unix milliseconds.
 type topic struct {
 	Topic       string `json:"topic"`
 	Messages    int64  `json:"messages"`
@@ -36,6 +37,7 @@ type topic struct {
 	Subscribers int    `json:"subscribers"`
 	Present     int    `json:"present"`
 	Last        string `json:"last,omitempty"`
+	TS          int64  `json:"ts,omitempty"`
 }
 
 // topics is the answer of /topics.
@@ -78,6 +80,7 @@ func (a *api) describe(t hub.TopicInfo) topic {
 	if t.Last > 0 {
 		at := a.hub.Position(t.Topic)
 		line.Last = hub.Cursor{Epoch: at.Epoch, Offset: t.Last, Time: t.LastTime}.String()
+		line.TS = t.LastTime
 	}
 	return line
 }

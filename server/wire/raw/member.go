@@ -62,7 +62,8 @@ func (m *member) resume(id, topic string, o *hub.SubscribeOptions) error {
 	if known {
 		o.After, o.Last = after, 0
 	}
-	m.lost = lost && !known
+	// Who gives a cursor of its own misses nothing behind that, whatever we have forgotten.
+	m.lost = lost && !known && o.After.IsZero()
 	return nil
 }
 

@@ -220,6 +220,16 @@ func TestSessionThatMayBeLost(t *testing.T) {
 	})
 }
 
+// Nor does it matter what the server has forgotten if the client has a cursor.
+func TestSessionWithACursor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, raw.Options{}, nil)
+		at := s.hub.Position("room").String()
+		s.publish("room", "one")
+		expectText(t, s.join(withSession+"&after="+at), "one")
+	})
+}
+
 // TestGapUnderway has a topic that leaves out what a slow reader does not take: it is told
 // before the next message.
 func TestGapUnderway(t *testing.T) {
