@@ -54,8 +54,8 @@ func TestChaos(t *testing.T) {
 		durable  bool
 		duration time.Duration
 	}{
-		{"durable", true, 20 * time.Second},
-		{"in memory", false, 15 * time.Second},
+		{"durable", true, 25 * time.Second},
+		{"in memory", false, 18 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -85,12 +85,10 @@ func checkTrouble(t *testing.T, h *chaos.History) {
 		n := s.Count()
 		forms[s.Form]++
 		connections[s.Form] += n.Connections
-		assert.True(t, n.Messages > 100, s.Name+" received next to nothing")
+		assert.True(t, n.Messages > 30, s.Name+" received next to nothing")
 	}
 	for form, n := range forms {
-		if form != "client" { // it does not tell
-			assert.True(t, connections[form] >= 3*n, form+" kept its connections")
-		}
+		assert.True(t, connections[form] > n, form+" kept its connections")
 	}
 }
 
