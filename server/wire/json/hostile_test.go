@@ -297,8 +297,9 @@ func TestHugeThings(t *testing.T) {
 		most := strings.Repeat("x", 1<<20)
 		c.ask(`{"pub":"c","text":"`+most+`","id":4}`, `{"ok":4,"at":"CURSOR"}`)
 		c.ask(`{"pub":"c","text":"`+most+`x","id":5}`, `{"err":5,"code":"too_large","retry":false,"message":"…"}`)
-		c.send(`{"pub":"b","text":"` + most + most + strings.Repeat("x", 4<<10) + `"}`)
-		c.expectClose(websocket.StatusMessageTooBig)
+		peer := s.script()
+		peer.Send(frame.AppendHeader(nil, frame.Header{Fin: true, Opcode: frame.OpText, Masked: true, Length: 2<<20 + 4<<10 + 1}))
+		peer.ExpectCloseCode(frame.StatusMessageTooBig)
 	})
 }
 
