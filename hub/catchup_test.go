@@ -3,26 +3,44 @@ package hub_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/duplexhq/duplex/hub"
 	"github.com/duplexhq/duplex/hub/hubtest"
 	"github.com/duplexhq/duplex/internal/assert"
 )
 
-// A slowDisk is a store whose Read waits until it is let go.
+// A slowDisk is a store whose Read waits until it is let go. With append set, Append does too
+// when the messages are on the disk, and so does Read, when it has read.
 type slowDisk struct {
 	hub.Store
 
-	gate chan struct{}
+	gate   chan struct{}
+	append chan struct{}
+}
+
+func (d *slowDisk) Append(batch []hub.Entry) error {
+	err := d.Store.Append(batch)
+	if d.append != nil {
+		<-d.append
+	}
+	return err
 }
 
 func (d *slowDisk) Read(ctx context.Context, topic string, r hub.Range) (hub.Page, error) {
+	var page hub.Page
+	var err error
+	if d.append != nil {
+		page, err = d.Store.Read(ctx, topic, r)
+	}
 	select {
 	case <-d.gate:
+		if d.append != nil {
+			return page, err
+		}
 		return d.Store.Read(ctx, topic, r)
 	case <-ctx.Done():
 		return hub.Page{}, ctx.Err()
@@ -30,8 +48,8 @@ func (d *slowDisk) Read(ctx context.Context, topic string, r hub.Range) (hub.Pag
 }
 
 // reopened runs a test on a hub with a store in which the messages 1 to n of a topic are, and
-// none in memory. Nothing is read from it until gate is closed. at has their cursors.
-func reopened(t *testing.T, n int, test func(t *testing.T, h *hub.Hub, at []hub.Cursor, gate chan struct{})) {
+// none in memory. Nothing is read from it until disk.gate is closed. at has their cursors.
+func reopened(t *testing.T, n int, test func(t *testing.T, h *hub.Hub, at []hub.Cursor, disk *slowDisk)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		store := hubtest.NewMemStore()
@@ -42,11 +60,11 @@ func reopened(t *testing.T, n int, test func(t *testing.T, h *hub.Hub, at []hub.
 			at = append(at, say(t, h, "room", fmt.Sprint(i+1)))
 		}
 		assert.NoError(t, h.Close())
-		disk := &slowDisk{store.Reopen(), make(chan struct{})}
-		h, err = hub.New(&hub.Options{Engine: hub.NewLocal(disk)})
+		disk := &slowDisk{Store: store.Reopen(), gate: make(chan struct{})}
+		h, err = hub.New(&hub.Options{Engine: hub.NewLocal(disk), Default: hub.Settings{MaxAge: time.Hour}})
 		assert.NoError(t, err)
 		defer h.Close()
-		test(t, h, at, disk.gate)
+		test(t, h, at, disk)
 		h.CheckInvariants(t)
 	})
 }
@@ -54,7 +72,7 @@ func reopened(t *testing.T, n int, test func(t *testing.T, h *hub.Hub, at []hub.
 // Those who come back at once with different cursors find what the first of them had read, and
 // what is put in front of the log in memory is in order.
 func TestManyComeBackAtOnce(t *testing.T) {
-	reopened(t, 12, func(t *testing.T, h *hub.Hub, at []hub.Cursor, gate chan struct{}) {
+	reopened(t, 12, func(t *testing.T, h *hub.Hub, at []hub.Cursor, disk *slowDisk) {
 		var all []*tape
 		for _, after := range []int{5, 5, 5, 5, 9} { // one more than there are readers
 			r := newTape()
@@ -62,7 +80,7 @@ func TestManyComeBackAtOnce(t *testing.T) {
 			listen(t, h, "room", r, &hub.SubscribeOptions{After: at[after]})
 		}
 		synctest.Wait()
-		close(gate)
+		close(disk.gate)
 		synctest.Wait()
 		for i, r := range all {
 			want := []string{"attached", "6", "7", "8", "9", "10", "11", "12", "live"}
@@ -79,7 +97,7 @@ func TestManyComeBackAtOnce(t *testing.T) {
 
 // Close does not wait for others that are read for.
 func TestCloseWhileQueuedForTheDisk(t *testing.T) {
-	reopened(t, 3, func(t *testing.T, h *hub.Hub, at []hub.Cursor, gate chan struct{}) {
+	reopened(t, 3, func(t *testing.T, h *hub.Hub, at []hub.Cursor, disk *slowDisk) {
 		var subs []*hub.Subscription
 		last := newTape()
 		for range 4 {
@@ -90,7 +108,7 @@ func TestCloseWhileQueuedForTheDisk(t *testing.T) {
 		subs[4].Close() // or the test ends in a deadlock
 		subs[4].Close()
 		assert.Equal(t, subs[4].At(), at[1])
-		close(gate)
+		close(disk.gate)
 		synctest.Wait()
 		assert.Equal(t, last.list(), nil)
 		for _, s := range subs {
@@ -100,7 +118,7 @@ func TestCloseWhileQueuedForTheDisk(t *testing.T) {
 }
 
 func TestHubClosesWhileTheDiskIsRead(t *testing.T) {
-	reopened(t, 3, func(t *testing.T, h *hub.Hub, at []hub.Cursor, _ chan struct{}) {
+	reopened(t, 3, func(t *testing.T, h *hub.Hub, at []hub.Cursor, _ *slowDisk) {
 		var all []*tape
 		for range 6 {
 			r := newTape()
@@ -114,6 +132,139 @@ func TestHubClosesWhileTheDiskIsRead(t *testing.T) {
 			assert.ErrorIs(t, r.ended, hub.ErrClosed)
 			assert.Equal(t, r.at, at[1])
 		}
+	})
+}
+
+// What is on the disk may not have been received by those who are live: nobody else has it
+// before.
+func TestStoredButNotReceived(t *testing.T) {
+	for _, c := range []struct {
+		name, filter string
+		o            func(at []hub.Cursor) *hub.SubscribeOptions
+	}{
+		{"behind a cursor", "room", func(at []hub.Cursor) *hub.SubscribeOptions { return &hub.SubscribeOptions{After: at[1]} }},
+		{"with wildcards", "*", func(at []hub.Cursor) *hub.SubscribeOptions { return &hub.SubscribeOptions{After: at[1]} }},
+		{"the newest", "room", func([]hub.Cursor) *hub.SubscribeOptions { return &hub.SubscribeOptions{Last: 2} }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			reopened(t, 3, func(t *testing.T, h *hub.Hub, at []hub.Cursor, disk *slowDisk) {
+				disk.append = make(chan struct{})
+				close(disk.gate)
+				r := newTape()
+				h.PublishAsync(&hub.Message{Topic: "room", Payload: []byte("4")}, nil)
+				synctest.Wait()
+				listen(t, h, c.filter, r, c.o(at))
+				synctest.Wait()
+				list := r.list()
+				assert.Equal(t, list[len(list)-2:], []string{"3", "live"})
+				close(disk.append)
+				synctest.Wait()
+				assert.Equal(t, r.list(), []string{"4"})
+			})
+		})
+	}
+}
+
+// What was read is not put in front of a log that begins later by then.
+func TestMemoryIsTrimmedWhileTheDiskIsRead(t *testing.T) {
+	reopened(t, 3, func(t *testing.T, h *hub.Hub, at []hub.Cursor, disk *slowDisk) {
+		disk.append = make(chan struct{})
+		close(disk.append)
+		r := newTape()
+		listen(t, h, "room", r, &hub.SubscribeOptions{After: at[1]})
+		synctest.Wait() // it has read 2 and 3
+		say(t, h, "room", "4")
+		time.Sleep(90 * time.Minute)
+		say(t, h, "room", "5")
+		close(disk.gate)
+		synctest.Wait()
+		assert.Equal(t, r.list(), []string{"attached", "2", "3", "gap", "5", "live"})
+	})
+}
+
+// A full sink waits in its first Deliver until it is let go, and wants no more then.
+type full struct {
+	tape
+
+	busy chan *hub.Subscription
+	next chan struct{}
+}
+
+func (k *full) Deliver(s *hub.Subscription, m *hub.Message) bool {
+	if k.busy != nil {
+		k.busy <- s
+		<-k.next
+		k.busy = nil
+		k.tape.Deliver(s, m)
+		return false
+	}
+	return k.tape.Deliver(s, m)
+}
+
+// What is called while the sink says that it wants no more is not overlooked.
+func TestResumeAndCloseWhileDelivering(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		live bool
+		call func(s *hub.Subscription)
+		want []string
+	}{
+		{"resumed", false, (*hub.Subscription).Resume, []string{"attached", "1", "2", "live"}},
+		{"closed", false, (*hub.Subscription).Close, []string{"attached", "1"}},
+		{"resumed while live", true, (*hub.Subscription).Resume, []string{"attached", "live", "1", "2"}},
+		{"closed while live", true, (*hub.Subscription).Close, []string{"attached", "live", "1"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, nil, func(t *testing.T, h *hub.Hub) {
+				start, begin := h.Position("room"), time.Now()
+				k := &full{tape{room: -1}, make(chan *hub.Subscription), make(chan struct{})}
+				publish := func() { say(t, h, "room", "1", "2") }
+				if c.live {
+					listen(t, h, "room", &k.tape, nil).Close()
+					k.list()
+					_, err := h.Subscribe("room", k, nil)
+					assert.NoError(t, err)
+					go publish()
+				} else {
+					publish()
+					go func() {
+						if _, err := h.Subscribe("room", k, &hub.SubscribeOptions{After: start}); err != nil {
+							t.Error(err)
+						}
+					}()
+				}
+				s := <-k.busy
+				called := make(chan struct{})
+				go func() {
+					c.call(s)
+					close(called)
+				}()
+				if !c.live {
+					synctest.Wait()
+				} else if c.name == "resumed while live" {
+					<-called
+				}
+				close(k.next)
+				<-called
+				synctest.Wait()
+				assert.Equal(t, k.list(), c.want)
+				assert.Equal(t, time.Since(begin), 0) // not only when those who are late are looked for
+			})
+		})
+	}
+}
+
+// Who comes with a cursor of another life when the hub is closed is told of the gap all the same:
+// he would not be told later.
+func TestGapIsToldBeforeTheEnd(t *testing.T) {
+	both(t, hub.Settings{}, func(t *testing.T, h *hub.Hub) {
+		at := say(t, h, "room", "1")
+		at.Epoch++
+		assert.NoError(t, h.Close())
+		r := newTape()
+		listen(t, h, "room", r, &hub.SubscribeOptions{After: at})
+		r.expect(t, "attached+gap", "ended")
+		assert.Equal(t, r.at.Epoch, at.Epoch-1)
 	})
 }
 
@@ -182,80 +333,6 @@ func TestPositionAhead(t *testing.T) {
 	})
 }
 
-// What is not the latest of a key, or goes from the log with it, is not left out in silence.
-func TestConflatedOrTold(t *testing.T) {
-	type message struct{ key, text string }
-	big := func(s string) string { return s + strings.Repeat("\x00", 100<<10) }
-	for _, c := range []struct {
-		name     string
-		s        hub.Settings
-		messages []message
-		want     []string
-	}{
-		{"all are there", hub.Settings{MaxMessages: 4},
-			[]message{{"a", "1"}, {"b", "2"}, {"a", "3"}, {"", "4"}}, []string{"2", "3", "4"}},
-		{"a key went with the log", hub.Settings{MaxMessages: 2},
-			[]message{{"a", "1"}, {"b", "2"}, {"c", "3"}}, []string{"gap", "2", "3"}},
-		{"each key is kept", hub.Settings{MaxMessages: 2, Latest: true},
-			[]message{{"a", "1"}, {"b", "2"}, {"c", "3"}, {"d", "4"}}, []string{"1", "2", "3", "4"}},
-		{"a removal went", hub.Settings{MaxMessages: 2, Latest: true},
-			[]message{{"a", "1"}, {"a", ""}, {"c", "3"}, {"d", "4"}}, []string{"gap", "3", "4"}},
-		{"one without a key went", hub.Settings{MaxMessages: 2, Latest: true},
-			[]message{{"", "1"}, {"b", "2"}, {"c", "3"}}, []string{"gap", "2", "3"}},
-		{"no log", hub.Settings{MaxMessages: -1, Latest: true},
-			[]message{{"a", "1"}, {"b", "2"}, {"a", "3"}}, []string{"2", "3"}},
-		{"out of memory", hub.Settings{MaxLag: 1, MaxBytes: 1 << 30},
-			[]message{{"a", big("1")}, {"b", big("2")}, {"c", big("3")}, {"c", big("4")}}, nil},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			c.s.Slow = hub.SlowConflate
-			both(t, c.s, func(t *testing.T, h *hub.Hub) {
-				r := newTape()
-				r.room = 1
-				listen(t, h, "room", r, nil)
-				say(t, h, "room", "0")
-				for _, m := range c.messages {
-					set(t, h, "room", m.key, m.text)
-				}
-				r.expect(t, "attached", "live", "0")
-				r.give(-1)
-				if c.want == nil {
-					c.want = []string{"1", "2", "4"}
-					if strings.HasSuffix(t.Name(), "store") {
-						c.want = []string{"1", "2", "3", "4"} // read from there
-					}
-				}
-				r.expect(t, c.want...)
-				say(t, h, "room", "now")
-				r.expect(t, "now")
-			})
-		})
-	}
-}
-
-// More keys than are taken at once come in order, and before what is new.
-func TestManyKeys(t *testing.T) {
-	both(t, hub.Settings{Latest: true, MaxMessages: 1}, func(t *testing.T, h *hub.Hub) {
-		want := []string{"attached"}
-		for i := range 200 {
-			set(t, h, "room", fmt.Sprint("key ", i), fmt.Sprint(i))
-			want = append(want, fmt.Sprint(i))
-		}
-		r := newTape()
-		r.room = 90
-		s := listen(t, h, "room", r, &hub.SubscribeOptions{Latest: true})
-		r.expect(t, want[:91]...)
-		at := s.At()
-		set(t, h, "room", "key 3", "again")
-		r.give(-1)
-		rest := append(slices.Clone(want[91:]), "again", "live")
-		r.expect(t, rest...)
-		r = newTape()
-		listen(t, h, "room", r, &hub.SubscribeOptions{After: at})
-		r.expect(t, append([]string{"attached+gap"}, rest...)...)
-	})
-}
-
 // A wildcard that catches up with much gets all of it, in order.
 func TestWildcardCatchesUpWithMuch(t *testing.T) {
 	both(t, hub.Settings{MaxMessages: 10_000, MaxBytes: -1}, func(t *testing.T, h *hub.Hub) {
@@ -264,6 +341,10 @@ func TestWildcardCatchesUpWithMuch(t *testing.T) {
 		for i := range 9000 {
 			h.PublishAsync(&hub.Message{Topic: fmt.Sprint("a.", i%3*i%7), Payload: fmt.Append(nil, i)}, nil)
 			want = append(want, fmt.Sprint(i))
+		}
+		for _, topic := range []string{"a.1", "a.1", "a.2", "a.1", "a.1", "a.2", "a.1"} {
+			say(t, h, topic, "big\x00"+strings.Repeat("x", 100<<10))
+			want = append(want, "big")
 		}
 		at := say(t, h, "a.0", "last")
 		r := newTape()

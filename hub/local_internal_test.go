@@ -26,3 +26,29 @@ func TestAppendWithinDoneWhileClosing(t *testing.T) {
 	assert.NoError(t, <-closed)
 	assert.True(t, errors.Is(second, ErrClosed), "it was published after the end")
 }
+
+// A count is a sink that counts.
+type count int
+
+func (c *count) Deliver(*Subscription, *Message) bool {
+	*c++
+	return true
+}
+
+func (*count) Notify(*Subscription, Notice) {}
+
+// What is settled while the first wildcard subscription comes may be from before it.
+func TestSettledBeforeTheFirstWildcard(t *testing.T) {
+	h, err := New(nil)
+	assert.NoError(t, err)
+	old, next := &Message{Topic: "room"}, &Message{Topic: "room"}
+	h.PublishAsync(old, nil)
+	var c count
+	_, err = h.Subscribe(">", &c, nil)
+	assert.NoError(t, err)
+	(*node)(h).Settle([]*Message{old})
+	assert.Equal(t, c, 0)
+	h.PublishAsync(next, nil)
+	assert.Equal(t, c, 1)
+	assert.NoError(t, h.Close())
+}

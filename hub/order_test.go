@@ -137,7 +137,7 @@ func TestNothingIsLostInSilence(t *testing.T) {
 }
 
 func testLoss(t *testing.T, h *hub.Hub, gaps bool) {
-	const topics, messages = 3, 1200
+	const topics, messages = 3, 300
 	var publishers, listeners sync.WaitGroup
 	done := make(chan struct{})
 	var all []*witness
