@@ -1,12 +1,17 @@
 package hub_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/duplexhq/duplex/hub"
+	"github.com/duplexhq/duplex/hub/hubtest"
+	"github.com/duplexhq/duplex/internal/assert"
 )
 
 // What is not the latest of a key, or goes from the log with it, is not left out in silence.
@@ -80,5 +85,80 @@ func TestManyKeys(t *testing.T) {
 		r = newTape()
 		listen(t, h, "room", r, &hub.SubscribeOptions{After: at})
 		r.expect(t, append([]string{"attached+gap"}, rest...)...)
+	})
+}
+
+// A slowIndex is a store whose Latest waits until it is let go.
+type slowIndex struct {
+	hub.Store
+
+	gate chan struct{}
+}
+
+func (d *slowIndex) Latest(ctx context.Context, topic string) ([]*hub.Message, error) {
+	<-d.gate
+	return d.Store.Latest(ctx, topic)
+}
+
+// reopenedKeys runs a test on a hub with a store that has the keys a, b and c of a topic, which
+// may have no more. Latest waits until gate is closed.
+func reopenedKeys(t *testing.T, test func(t *testing.T, h *hub.Hub, gate chan struct{})) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		store := hubtest.NewMemStore()
+		o := hub.Options{Engine: hub.NewLocal(store), Default: hub.Settings{Latest: true, MaxKeys: 3}}
+		h, err := hub.New(&o)
+		assert.NoError(t, err)
+		say(t, h, "room", "without a key")
+		for _, key := range []string{"a", "b", "c"} {
+			set(t, h, "room", key, key)
+		}
+		assert.NoError(t, h.Close())
+		gate := make(chan struct{})
+		o.Engine = hub.NewLocal(&slowIndex{store.Reopen(), gate})
+		h, err = hub.New(&o)
+		assert.NoError(t, err)
+		defer h.Close()
+		test(t, h, gate)
+		h.CheckInvariants(t)
+	})
+}
+
+func TestManyAskForTheKeysAtOnce(t *testing.T) {
+	reopenedKeys(t, func(t *testing.T, h *hub.Hub, gate chan struct{}) {
+		var all []*tape
+		for range 6 { // more than there are readers
+			r := newTape()
+			all = append(all, r)
+			listen(t, h, "room", r, &hub.SubscribeOptions{Latest: true})
+		}
+		synctest.Wait()
+		close(gate)
+		synctest.Wait()
+		for _, r := range all {
+			assert.Equal(t, r.list(), []string{"attached", "a", "b", "c", "live"})
+		}
+	})
+}
+
+// The keys that are stored count as soon as the store was asked for them.
+func TestStoredKeysCount(t *testing.T) {
+	reopenedKeys(t, func(t *testing.T, h *hub.Hub, gate chan struct{}) {
+		set(t, h, "room", "a", "a2")
+		set(t, h, "room", "b", "b2") // which has the store asked
+		set(t, h, "room", "b", "b3")
+		time.Sleep(time.Minute) // and the topic leaves memory meanwhile
+		close(gate)
+		synctest.Wait()
+		h.CheckInvariants(t)
+
+		set(t, h, "room", "a", "a3")
+		set(t, h, "room", "b", "b4")
+		synctest.Wait()
+		_, err := h.Publish(t.Context(), &hub.Message{Topic: "room", Key: "d", Payload: []byte("d")})
+		assert.ErrorIs(t, err, hub.ErrTooManyKeys)
+		set(t, h, "room", "c", "")
+		set(t, h, "room", "d", "d")
+		h.CheckInvariants(t)
 	})
 }

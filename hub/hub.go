@@ -232,10 +232,14 @@ func (h *Hub) admit(m *Message) (*Settings, error) {
 	return t.settings, nil
 }
 
-// hasRoom tells whether there may be a message with a key.
+// hasRoom tells whether there may be a message with a key. If the store must be asked, the answer
+// is yes until that is done: nobody who publishes waits for it.
 func (t *topic) hasRoom(key string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if !t.complete() && !t.loading {
+		t.loading = t.hub.cold.add(t.preload)
+	}
 	return len(t.latest) < t.settings.MaxKeys || t.latest[key] != nil
 }
 

@@ -43,7 +43,7 @@ func (s *Subscription) pump() {
 		case over:
 			return
 		case elsewhere:
-			if s.hub.cold.add(s) {
+			if s.awaitRead() {
 				return
 			}
 		case enough:
@@ -152,6 +152,26 @@ func deliver(src source, m *Message) (wake []*Subscription) {
 	return wake
 }
 
+// awaitRead has s read for elsewhere, and go on. It returns false if the hub is closed, and the
+// caller still pumps.
+func (s *Subscription) awaitRead() bool {
+	s.state.Store(queued)
+	return s.hub.cold.add(s.readAndPump) || !s.state.CompareAndSwap(queued, pumping)
+}
+
+func (s *Subscription) readAndPump(ctx context.Context) {
+	if !s.state.CompareAndSwap(queued, pumping) {
+		return // it has ended
+	}
+	if err := s.source.read(ctx, s); err != nil {
+		if ctx.Err() != nil {
+			err = ErrClosed
+		}
+		s.ending.CompareAndSwap(nil, &err)
+	}
+	s.pump()
+}
+
 // A coldPool reads from the engine for those who catch up, a few at a time and in the order
 // in which they came.
 type coldPool struct {
@@ -159,7 +179,7 @@ type coldPool struct {
 	stop context.CancelFunc
 
 	mu      sync.Mutex
-	queue   []*Subscription // some have ended meanwhile
+	queue   []func(context.Context)
 	readers int
 	ended   bool
 	all     sync.WaitGroup
@@ -167,16 +187,14 @@ type coldPool struct {
 
 func (p *coldPool) init() { p.ctx, p.stop = context.WithCancel(context.Background()) }
 
-// add has the pool read for s, whose state is pumping, and go on with it. It returns false if
-// the hub is closed.
-func (p *coldPool) add(s *Subscription) bool {
+// add has the pool call read. It returns false if the hub is closed.
+func (p *coldPool) add(read func(context.Context)) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
 		return false
 	}
-	s.state.Store(queued)
-	p.queue = append(p.queue, s)
+	p.queue = append(p.queue, read)
 	if p.readers < coldReaders {
 		p.readers++
 		p.all.Go(p.work)
@@ -202,19 +220,10 @@ func (p *coldPool) work() {
 			p.mu.Unlock()
 			return
 		}
-		s := p.queue[0]
+		read := p.queue[0]
 		p.queue[0] = nil
 		p.queue = p.queue[1:]
 		p.mu.Unlock()
-		if !s.state.CompareAndSwap(queued, pumping) {
-			continue // it has ended
-		}
-		if err := s.source.read(p.ctx, s); err != nil {
-			if p.ctx.Err() != nil {
-				err = ErrClosed
-			}
-			s.ending.CompareAndSwap(nil, &err)
-		}
-		s.pump()
+		read(p.ctx)
 	}
 }

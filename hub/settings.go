@@ -60,7 +60,8 @@ type Settings struct {
 	// Latest keeps the latest message of each key, beyond the bounds of the log,
 	// for those who subscribe without a cursor and after a gap. MaxKeys bounds
 	// them, default 10,000: a message with one key more is refused with
-	// [ErrTooManyKeys].
+	// [ErrTooManyKeys]. Those that are published at the same time, or while a store is asked
+	// for the keys after a restart, may be beyond it.
 	Latest  bool
 	MaxKeys int
 

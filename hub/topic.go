@@ -24,8 +24,9 @@ type topic struct {
 
 	// latest holds the newest message of each key, if the settings say so. With a
 	// store they must be read first; until then it has what came meanwhile.
-	latest map[string]*Message
-	loaded bool
+	latest  map[string]*Message
+	loaded  bool
+	loading bool // for those who publish
 
 	here     audience
 	watchers []*Subscription // of presence
@@ -235,6 +236,9 @@ func (t *topic) read(ctx context.Context, s *Subscription) error {
 	if !t.ready() {
 		return t.load(ctx) // that may be all that was wanted
 	}
+	if s.snap > 0 {
+		return nil // it was, and another has loaded them
+	}
 	floor := t.floor() // what is behind it may not be stored when we read
 	r := Range{After: s.pos.Offset, AfterTime: s.pos.Time, Limit: coldMessages, MaxBytes: pageBytes}
 	if s.last > 0 {
@@ -330,6 +334,15 @@ func (t *topic) extend(older []*Message, floor uint64) bool {
 	return true
 }
 
+// preload is load for those who publish. If it fails, the next of them tries again.
+func (t *topic) preload(ctx context.Context) {
+	if t.load(ctx) != nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.loading = false
+	}
+}
+
 // load reads the latest message of each key.
 func (t *topic) load(ctx context.Context) error {
 	list, err := t.hub.engine.Latest(ctx, t.name)
@@ -338,7 +351,7 @@ func (t *topic) load(ctx context.Context) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.loaded {
+	if t.loaded || t.gone {
 		return nil
 	}
 	t.loaded = true
