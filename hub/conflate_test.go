@@ -106,7 +106,7 @@ func reopenedKeys(t *testing.T, test func(t *testing.T, h *hub.Hub, gate chan st
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		store := hubtest.NewMemStore()
-		o := hub.Options{Engine: hub.NewLocal(store), Default: hub.Settings{Latest: true, MaxKeys: 3}}
+		o := hub.Options{Engine: hub.NewLocal(store), Default: hub.Settings{Latest: true, MaxKeys: 3, MaxMessages: 2}}
 		h, err := hub.New(&o)
 		assert.NoError(t, err)
 		say(t, h, "room", "without a key")

@@ -194,6 +194,7 @@ func (m *model) step(op, arg byte) {
 			m.publish(topic, fmt.Sprint("key ", arg/2%3), arg%16 == 15)
 		}
 	case 2:
+		f.leave() // which may move its cursor
 		f.room = int(arg/4%5) - 1
 		f.come(&hub.SubscribeOptions{After: f.at})
 	case 3:
