@@ -88,7 +88,9 @@ func checkTrouble(t *testing.T, h *chaos.History) {
 		assert.True(t, n.Messages > 30, s.Name+" received next to nothing")
 	}
 	for form, n := range forms {
-		assert.True(t, connections[form] > n, form+" kept its connections")
+		if form != chaos.LateForm {
+			assert.True(t, connections[form] > n, form+" kept its connections")
+		}
 	}
 }
 

@@ -34,6 +34,9 @@ type History struct {
 	Trouble []string
 }
 
+// LateForm is the form of subscribers that came when all was over.
+const LateForm = "late"
+
 // MessageCost is what a message counts in a window beside its payload, in bytes.
 const MessageCost = 48
 

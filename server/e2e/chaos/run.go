@@ -139,6 +139,11 @@ func (r *run) all() error {
 	}
 	r.within(&r.subscribers) // those that do not end are in the history
 	r.log("the subscribers are at the end")
+	if r.Data != "" {
+		if err := r.comeLate(); err != nil {
+			return err
+		}
+	}
 	for _, topic := range topics {
 		if err := r.readLog(topic); err != nil {
 			return err
@@ -147,6 +152,26 @@ func (r *run) all() error {
 	if err := r.server.term(); err != nil {
 		r.rec.trouble("%v", err)
 	}
+	return nil
+}
+
+// comeLate kills the server once more, and has subscribers begin with what is on its disk
+// while nothing is published. What they have made it read is then in its memory when the log
+// is read.
+func (r *run) comeLate() error {
+	r.rec.killed()
+	r.server.kill()
+	if err := r.server.start(r.ctx); err != nil {
+		return err
+	}
+	for i, topic := range topics {
+		s := r.rec.subscriber(Subscriber{Name: fmt.Sprintf("late-%d", i), Form: LateForm, Filter: topic})
+		a := r.actor(s.Name)
+		r.attached.Add(1)
+		r.subscribers.Go(func() { a.subscribeClient(s) })
+	}
+	r.within(&r.subscribers)
+	r.log("those who came late are at the end")
 	return nil
 }
 

@@ -201,11 +201,15 @@ func (p *page) parse(body []byte) (err error) {
 	return err
 }
 
+// pageLimit is how many messages of the log are read at once: few, so that there are many
+// places at which a page ends.
+const pageLimit = "40"
+
 // history asks the server itself for what is behind a position, when there is no trouble.
 func (r *run) history(topic string, after Cursor) (p page, err error) {
 	ctx, cancel := context.WithTimeout(r.ctx, calmPatience)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.Address+topicPath(topic, "limit", "1000", "after", after.String()), http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.Address+topicPath(topic, "limit", pageLimit, "after", after.String()), http.NoBody)
 	if err != nil {
 		return p, err
 	}
