@@ -226,6 +226,7 @@ func (s *Subscription) finish() {
 		s.sink.Notify(s, Notice{Kind: Ended, At: s.pos, Err: why})
 	}
 	s.cold = nil
+	s.hub.left(s) // before Close returns
 	s.source.lock()
 	s.note()
 	s.source.unhold(s)
@@ -234,5 +235,4 @@ func (s *Subscription) finish() {
 		close(s.idle)
 	}
 	s.source.unlock()
-	s.hub.left(s)
 }
