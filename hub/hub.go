@@ -253,7 +253,8 @@ func fits(s string) bool { return len(s) <= MaxKeyLen && (s == "" || utf8.ValidS
 // The messages of a filter come in the order of all topics, and any of them gives a cursor
 // for all.
 //
-// The error is a [*TopicError], [ErrNilSink], [ErrLongKey] or [ErrClosed].
+// The error is a [*TopicError], [ErrNilSink], [ErrLongKey], or says that an option is not for
+// wildcards. When the hub is closed there is none, but the sink is told that it has Ended.
 func (h *Hub) Subscribe(filter string, sink Sink, o *SubscribeOptions) (*Subscription, error) {
 	if o == nil {
 		o = &SubscribeOptions{}

@@ -4,8 +4,8 @@ package hub
 // a test.
 //
 // The hub calls it from many goroutines, never from two at once, and in order.
-// It must not block, because others wait for it, and must not call Close of the
-// subscription nor publish before it returns.
+// It must not block, because others wait for it, and must not call the subscription's
+// methods, but Filter and Sink, nor publish before it returns.
 type Sink interface {
 	// Deliver takes a message. It returns false if it wants no more for now: the hub
 	// then holds the subscription, which costs nothing but its position in the

@@ -67,17 +67,19 @@ type Subscription struct {
 	seen  Cursor        // pos for At: not of whoever pumps, but guarded by the source's lock
 	snap  uint64        // first the latest of each key, up to this offset
 	place int           // in its group, while it is live
+	last  int           // begins with so many of the newest messages, not yet found
 
-	presence bool   // is told of presence
-	stale    bool   // has missed a change of it
-	attached bool   // was told Attached
-	caught   bool   // was told Live
-	gap      bool   // is to be told of a gap before pos
-	drop     bool   // is too far behind, and to leave out the oldest
-	gapped   uint64 // the sink knows that something is lost up to this offset; for wildcards
-	lagging  bool   // is live, or was, so that the bounds for slow ones hold
-	choosey  bool   // leaves something out while it is live
-	last     int    // begins with so many of the newest messages, not yet found
+	// The sink knows that something is lost up to this offset; for wildcards.
+	gapped uint64
+
+	presence bool // is told of presence
+	stale    bool // has missed a change of it
+	attached bool // was told Attached
+	caught   bool // was told Live
+	gap      bool // is to be told of a gap before pos
+	drop     bool // is too far behind, and to leave out the oldest
+	lagging  bool // is live, or was, so that the bounds for slow ones hold
+	choosey  bool // leaves something out while it is live
 
 	cold []*Message // what was read elsewhere, or collected, and comes next; only of whoever pumps
 }
