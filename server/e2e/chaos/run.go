@@ -149,9 +149,11 @@ func (r *run) all() error {
 			return err
 		}
 	}
+	r.log("the log is read")
 	if err := r.server.term(); err != nil {
 		r.rec.trouble("%v", err)
 	}
+	r.log("the server has ended")
 	return nil
 }
 
