@@ -1,7 +1,6 @@
 package hub_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/duplexhq/duplex/hub"
@@ -46,6 +45,6 @@ func TestPagesOfWhatASubscriptionHasRead(t *testing.T) {
 			}
 			q.After, more = page.At, page.More
 		}
-		assert.Equal(t, fmt.Sprint(got), "[0 1 2 3 4 5 6 7 8 9]")
+		assert.Equal(t, got, []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9})
 	}
 }
