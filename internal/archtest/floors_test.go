@@ -117,6 +117,11 @@ var floors = []floor{
 		why:   "small programs on the library alone, to be copied as they stand",
 	},
 	{
+		room: "server/wire/wiretest",
+		may:  []string{"internal/assert", "hub", "websocket/wstest"},
+		why:  "what the tests of the wire forms stand on",
+	},
+	{
 		room:  "server/...",
 		may:   append([]string{"websocket/event/...", "websocket/browser/...", "websocket/conformance/...", "websocket", "hub", "client"}, belowConn...),
 		tests: []string{"internal/assert", "websocket/...", "hub/...", "examples/..."},

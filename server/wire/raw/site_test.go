@@ -4,14 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/duplexhq/duplex/hub"
 	"github.com/duplexhq/duplex/internal/assert"
 	"github.com/duplexhq/duplex/server/wire/raw"
+	"github.com/duplexhq/duplex/server/wire/wiretest"
 	"github.com/duplexhq/duplex/websocket"
 	"github.com/duplexhq/duplex/websocket/event"
 	"github.com/duplexhq/duplex/websocket/wstest"
@@ -30,19 +29,13 @@ type site struct {
 // serve runs a site in memory, for bubbles: there is a goroutine for each socket.
 func serve(t testing.TB, o raw.Options, ho *hub.Options) *site {
 	t.Helper()
-	l := wstest.Listen()
-	return serveOn(t, l, l.DialContext, o, ho)
+	return serveOn(t, wiretest.InMemory, o, ho)
 }
 
 // serveTCP runs a site on a port, with the epoll driver where there is one.
 func serveTCP(t testing.TB, o raw.Options, ho *hub.Options) *site {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	assert.NoError(t, err)
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "tcp", l.Addr().String())
-	}
-	return serveOn(t, l, dial, o, ho)
+	return serveOn(t, wiretest.TCP, o, ho)
 }
 
 // everyWay runs f on a site in memory and on one over TCP.
@@ -52,24 +45,14 @@ func everyWay(t *testing.T, f func(t *testing.T, serve func(testing.TB, raw.Opti
 	t.Run("TCP", func(t *testing.T) { f(t, serveTCP) })
 }
 
-func serveOn(t testing.TB, l net.Listener, dial func(context.Context, string, string) (net.Conn, error), o raw.Options, ho *hub.Options) *site {
+func serveOn(t testing.TB, run wiretest.Serve, o raw.Options, ho *hub.Options) *site {
 	t.Helper()
-	h, err := hub.New(ho)
-	assert.NoError(t, err)
-	s := &site{t: t, hub: h, wire: raw.New(h, &o), dial: dial}
-	mux := http.NewServeMux()
-	mux.Handle("/t/{topic}", s.wire)
-	srv := &http.Server{Handler: mux}
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(l) }()
-	t.Cleanup(func() {
-		_ = srv.Close()
-		<-ended
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		_ = s.wire.Shutdown(ctx)
-		_ = h.Close()
-	})
+	s := &site{t: t}
+	at := run(t, "/t/{topic}", func(h *hub.Hub) wiretest.Form {
+		s.wire = raw.New(h, &o)
+		return s.wire
+	}, ho)
+	s.hub, s.dial = at.Hub, at.Dial
 	return s
 }
 
