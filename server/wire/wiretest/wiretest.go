@@ -56,8 +56,11 @@ func serve(t testing.TB, l net.Listener, dial func(ctx context.Context, network,
 	mux := http.NewServeMux()
 	mux.Handle(pattern, f)
 	srv := &http.Server{Handler: mux}
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(l) }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = srv.Serve(l)
+	}()
 	t.Cleanup(func() {
 		_ = srv.Close()
 		<-ended
