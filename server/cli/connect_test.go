@@ -110,7 +110,6 @@ func TestConnectLosesNoAnswer(t *testing.T) {
 	}
 }
 
-
 func TestConnectToARoom(t *testing.T) {
 	at := startServer(t)
 	ann := run(t, "connect", at+"/t/lobby")

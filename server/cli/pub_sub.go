@@ -163,6 +163,9 @@ func isMistake(code client.Code) bool {
 // sentence returns the text of an error of the client, escaped: of a refusal what the
 // server said.
 func sentence(err error) string {
+	if e, ok := errors.AsType[*unstored](err); ok {
+		return e.Error() // which says of what message
+	}
 	var refused *client.Error
 	if errors.As(err, &refused) && refused.Message != "" {
 		return escaped(refused.Message)
