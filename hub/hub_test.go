@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/duplexhq/duplex/hub"
@@ -21,6 +22,16 @@ func both(t *testing.T, s hub.Settings, test func(t *testing.T, h *hub.Hub)) {
 	t.Run("memory", func(t *testing.T) { test(t, open(t, &hub.Options{Default: s})) })
 	t.Run("store", func(t *testing.T) {
 		test(t, open(t, &hub.Options{Default: s, Engine: hub.NewLocal(hubtest.NewMemStore())}))
+	})
+}
+
+// bothInBubbles does it with simulated time.
+func bothInBubbles(t *testing.T, s hub.Settings, test func(t *testing.T, h *hub.Hub)) {
+	t.Run("memory", func(t *testing.T) { bubble(t, &hub.Options{Default: s}, test) })
+	t.Run("store", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			test(t, open(t, &hub.Options{Default: s, Engine: hub.NewLocal(hubtest.NewMemStore())}))
+		})
 	})
 }
 
@@ -157,7 +168,7 @@ func TestSlowPolicies(t *testing.T) {
 		{hub.SlowConflate, []string{"e"}},
 	} {
 		t.Run(c.policy.String(), func(t *testing.T) {
-			both(t, hub.Settings{Slow: c.policy, MaxLag: 1000}, func(t *testing.T, h *hub.Hub) {
+			bothInBubbles(t, hub.Settings{Slow: c.policy, MaxLag: 1000}, func(t *testing.T, h *hub.Hub) {
 				long := func(s string) string { return s + strings.Repeat("\x00", 400-len(s)) }
 				r := newTape()
 				r.room = 1
@@ -172,7 +183,7 @@ func TestSlowPolicies(t *testing.T) {
 					again.expect(t, "attached", "b", "c", "d", "e", "live")
 					return
 				}
-				time.Sleep(600 * time.Millisecond) // two rounds of those who look for slow ones
+				time.Sleep(time.Second) // some rounds of those who look for slow ones
 				r.give(-1)
 				r.expect(t, c.want...)
 				say(t, h, "room", "f")
