@@ -32,7 +32,7 @@ Parts, in the order in which they run:
              tag poison
   conformance  the whole conformance suite against our server and client, without
              the race detector, which lets the tests leave out what takes long
-  fuzz       each fuzz target for FUZZTIME (2s), found by its name
+  fuzz       each fuzz target for FUZZTIME (3s), found by its name
   bench      each benchmark once, to see that it runs
   quick      format, vet and test; installs nothing, so the end-to-end tests
              leave out what is not on the machine, and it says what that is
@@ -307,7 +307,7 @@ fuzz_one() {
 	attempt "$2" >"$3" 2>&1
 }
 
-attempt() { go test -run '^$' -fuzz "^$1\$" -fuzztime "${FUZZTIME:-2s}" -fuzzminimizetime 5x -parallel 1 .; }
+attempt() { go test -run '^$' -fuzz "^$1\$" -fuzztime "${FUZZTIME:-3s}" -fuzzminimizetime 5x -parallel 1 .; }
 
 bench() { step 'each benchmark once' each_module go test -run '^$' -bench . -benchtime 1x ./...; }
 
