@@ -69,7 +69,8 @@ func (c *Client) pause(wait time.Duration, err error) bool {
 	}
 }
 
-// connect opens a connection and says who we are.
+// connect opens a connection and says who we are. With an error there may be a link all
+// the same, which knows when the server wants to see us again.
 func (c *Client) connect() (*link, error) {
 	token, err := c.currentToken()
 	if err != nil {
@@ -84,12 +85,9 @@ func (c *Client) connect() (*link, error) {
 		return nil, &DialError{Response: resp, Err: errors.New("the server does not speak " + subprotocol + ": the URL of one that does ends in /ws")}
 	}
 	l := &link{c: c, conn: conn, wake: make(chan struct{}, 1)}
-	if token == "" {
-		return l, nil
-	}
 	if err := l.authenticate(token); err != nil {
 		_ = conn.CloseNow()
-		return nil, err
+		return l, err
 	}
 	return l, nil
 }
@@ -110,9 +108,14 @@ func (c *Client) currentToken() (string, error) {
 	return c.token, nil
 }
 
-// authenticate sends the token and waits for the answer, because what comes behind
-// it may be answered before it. A server that knows no tokens lets everybody in.
+// authenticate sends the token, if there is one, and waits for the answer, because what
+// comes behind it may be answered before it. A server that knows no tokens lets everybody
+// in.
 func (l *link) authenticate(token string) error {
+	l.token = token
+	if token == "" {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(l.c.ctx, answerTimeout)
 	defer cancel()
 	c := l.c
@@ -142,6 +145,8 @@ func (l *link) authenticate(token string) error {
 			return nil
 		case f.kind == errFrame:
 			return f.problem
+		case f.kind == byeFrame:
+			l.bye(f.bye)
 		}
 	}
 }

@@ -15,10 +15,11 @@ const (
 
 // A link is one connection.
 type link struct {
-	c    *Client
-	conn *websocket.Conn
-	ctx  context.Context // ends with the connection
-	wake chan struct{}   // something is to be sent
+	c     *Client
+	conn  *websocket.Conn
+	ctx   context.Context // ends with the connection
+	wake  chan struct{}   // something is to be sent
+	token string          // that the server was given
 
 	// leaving is set when the server said that it will close; comeBack is when
 	// it wants to be connected to again. Both belong to Client.mu.
@@ -35,7 +36,12 @@ func (c *Client) serve(l *link) error {
 	defer cancel()
 	l.ctx = ctx
 	defer context.AfterFunc(c.ctx, func() { _ = l.conn.CloseNow() })()
-	c.attach(l)
+	for token, ok := c.attach(l); !ok; token, ok = c.attach(l) {
+		if err := l.authenticate(token); err != nil {
+			_ = l.conn.CloseNow()
+			return err
+		}
+	}
 	c.setState(State{Phase: Open})
 	written := make(chan struct{})
 	go func() { defer close(written); l.write() }()
@@ -48,10 +54,14 @@ func (c *Client) serve(l *link) error {
 }
 
 // attach makes l the connection for requests: first subscriptions, then the others
-// in their order.
-func (c *Client) attach(l *link) {
+// in their order. If there is another token by now, it returns that, to be given to the
+// server first.
+func (c *Client) attach(l *link) (token string, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.token != l.token {
+		return c.token, false
+	}
 	waiting := c.ordered()
 	c.link, c.outgoing = l, nil
 	for _, s := range c.sortedSubs() {
@@ -66,6 +76,7 @@ func (c *Client) attach(l *link) {
 		c.outgoing = append(c.outgoing, k)
 	}
 	l.signal()
+	return "", true
 }
 
 // detach takes back what was asked over a connection that has ended with err.

@@ -1,8 +1,10 @@
 package client
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -53,14 +55,30 @@ func (m *Message) check() error {
 			return errors.New("client: the text is not UTF-8: publish it as Binary")
 		}
 	case JSON:
-		if !json.Valid(m.Data) {
+		if !utf8.Valid(m.Data) || !json.Valid(m.Data) {
 			return errors.New("client: the data is not one JSON value: publish it as Text or Binary")
+		}
+		if tooDeep(m.Data) {
+			return errors.New("client: the JSON has too many levels: publish it as Text or Binary")
 		}
 	case Binary:
 	default:
 		return errors.New("client: the kind of the message is none of Text, JSON and Binary")
 	}
 	return nil
+}
+
+// maxLevels is how many levels of arrays and objects encoding/json reads, and in a page
+// of history data stands three levels down. A server could not tell whose request it is
+// that has more, and a subscriber could not read it.
+const maxLevels = 10_000 - 3
+
+// tooDeep tells whether p, which is valid JSON, has more levels than a frame has room for.
+func tooDeep(p []byte) bool {
+	if bytes.Count(p, []byte("["))+bytes.Count(p, []byte("{")) <= maxLevels {
+		return false
+	}
+	return !json.Valid(slices.Concat([]byte("[[["), p, []byte("]]]")))
 }
 
 // An EventType says what a subscription brings.
