@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,12 +12,13 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/duplexhq/duplex/hub"
 	"github.com/duplexhq/duplex/internal/assert"
 	"github.com/duplexhq/duplex/server/app"
+	"github.com/duplexhq/duplex/server/wire"
 	"github.com/duplexhq/duplex/websocket"
 	"github.com/duplexhq/duplex/websocket/wstest"
 )
@@ -179,33 +181,38 @@ func TestMaxMessage(t *testing.T) {
 	}
 }
 
-// A socket that stops reading delays nobody. What it gets when it reads again is what it has
-// missed, in order, until its connection ends: the rest is lost for those without a session.
+// A socket that stops reading delays nobody, costs its window, and is told that it was too slow:
+// behind what it was sent, when it reads again.
 func TestSlowConsumer(t *testing.T) {
 	a, _ := start(t, app.Config{MaxMessage: 64 << 10})
-	small := &net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error { return shrink(raw) }}
-	slow, _, err := websocket.Dial(t.Context(), a.URL()+"/t/lobby", &websocket.DialOptions{DialContext: small.DialContext})
-	assert.NoError(t, err)
-	defer func() { _ = slow.CloseNow() }()
-	fast := dial(t, a, "/t/lobby")
+	slow, fast := dial(t, a, "/t/lobby"), dial(t, a, "/t/lobby")
 
-	const count = 150 // 9.4 MiB: more than the kernel buffers, and than a log keeps
-	text := func(i int) string { return fmt.Sprint(i, strings.Repeat("x", 60_000)) }
-	for i := range count {
-		send(t, fast, websocket.Text, text(i))
-		expect(t, fast, websocket.Text, text(i))
+	const size = 60_000
+	text := func(i int) string { return fmt.Sprintf("%*d", size, i) }
+	subscribers := func() string {
+		_, topics := get(t, a.URL()+"/topics")
+		_, rest, _ := strings.Cut(topics, `"subscribers":`)
+		return rest[:1]
 	}
+	published := 0
+	for ; subscribers() == "2"; published++ {
+		send(t, fast, websocket.Text, text(published))
+		expect(t, fast, websocket.Text, text(published))
+	}
+	assert.True(t, published*size > hub.DefaultMaxLag, "it was given up too early")
 
 	n := 0
 	for ; ; n++ {
 		_, p, err := slow.Read(t.Context())
 		if err != nil {
-			// Whether it is told why is a matter of time: it may not have read so far.
+			var closed *websocket.CloseError
+			assert.True(t, errors.As(err, &closed) && closed.Received != nil, err.Error())
+			assert.Equal(t, fmt.Sprint(int(closed.Received.Code), " ", closed.Received.Reason), "1013 slow")
 			break
 		}
 		assert.Equal(t, string(p), text(n))
 	}
-	assert.True(t, n < count, "the slow socket got what nobody keeps")
+	assert.True(t, n > 0 && (n-1)*size < wire.DefaultWindow, fmt.Sprint("it was sent ", n, " messages"))
 }
 
 func TestShutdown(t *testing.T) {
