@@ -28,6 +28,7 @@ func TestChatInChromium(t *testing.T) {
 		"written without a connection": testWrittenOffline,
 		"lost on the way back":         testLostAnswer,
 		"on a phone":                   testPhone,
+		"closed":                       testClosed,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // they mostly wait

@@ -185,13 +185,16 @@ export class Duplex extends Target<DuplexEvents> {
    */
   publish(topic: string, value: Value, options?: PublishOptions): Promise<string>;
 
-  /** Subscribes to a topic or a filter. A second subscription with the same filter ends the first. */
+  /**
+   * Subscribes to a topic or a filter. A second subscription with the same filter ends the first.
+   * It throws a DuplexError if this Duplex is closed.
+   */
   subscribe(filter: string, options?: SubscribeOptions): Subscription;
 
   /**
-   * Makes any request of the protocol, such as { get: "orders.42", last: 20 } or
+   * Makes any request of the protocol but sub, such as { get: "orders.42", last: 20 } or
    * { who: "room.1" }, and resolves with its answer. It is made again if the connection is
-   * lost before there is one.
+   * lost before there is one; a pub without idem may then be stored twice.
    */
   request(body: object): Promise<any>;
 

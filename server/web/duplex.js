@@ -3,7 +3,7 @@
 
 const PATIENCE = 10_000; // ms to connect, and to answer
 
-// After these the next connection would end the same way.
+// The next connection would end the same way.
 const FINAL = [1002, 1003, 1007, 1008, 1009, 4009];
 
 // ms; who lost one server must not come back together.
@@ -37,6 +37,7 @@ class Target extends EventTarget {
 
 export class Subscription extends Target {
   count = 0;
+  tries = 0;
   here = new Set();
 
   get frame() {
@@ -79,9 +80,8 @@ export class Duplex extends Target {
     super();
     this.#options = { WebSocket: globalThis.WebSocket, maxQueue: 1 << 20, ...options };
     this.url = new URL(url, globalThis.location).href.replace(/^http/, "ws");
-    const woken = () => this.#woken();
-    globalThis.addEventListener?.("online", woken, this.#stop);
-    globalThis.document?.addEventListener("visibilitychange", woken, this.#stop);
+    globalThis.addEventListener?.("online", this.#woken, this.#stop);
+    globalThis.document?.addEventListener("visibilitychange", this.#woken, this.#stop);
     if (options.topic) this.subscription = this.subscribe(options.topic, options);
     this.connect();
   }
@@ -95,6 +95,7 @@ export class Duplex extends Target {
   }
 
   subscribe(filter, options = {}) {
+    if (this.state === "closed") throw problem({ code: "closed" });
     this.#subs.get(filter)?.close();
     const sub = new Subscription({ duplex: this, filter, options, at: options.after, id: ++this.#id });
     this.#subs.set(filter, sub);
@@ -121,7 +122,7 @@ export class Duplex extends Target {
       if (this.state === "closed") throw problem({ code: "closed" });
       if (this.bufferedAmount + size > this.#options.maxQueue) throw problem({ code: "queue_full" });
       this.bufferedAmount += size;
-      this.#pending.set(id, { frame, size, resolve, reject });
+      this.#pending.set(id, { frame, size, resolve, reject, tries: 0 });
       this.#transmit({ frame });
     });
   }
@@ -149,14 +150,13 @@ export class Duplex extends Target {
     let { token } = this.#options;
     try {
       if (typeof token === "function") token = await token();
-      if (token) await new Promise((resolve, reject) => {
+      if (token && ws === this.#ws) await new Promise((resolve, reject) => {
         this.#pending.set(0, { resolve, reject });
         ws.send(JSON.stringify({ auth: token, id: 0 }));
       });
     } catch (error) {
-      if (ws !== this.#ws) return;
-      this._emit("error", { error });
-      this.#lost(error.retry === false ? 1008 : 1006, error.message);
+      if (ws === this.#ws) this._emit("error", { error });
+      if (ws === this.#ws) this.#lost(error.retry === false ? 1008 : 1006, error.message);
     }
     if (ws !== this.#ws) return;
     clearTimeout(this.#timer);
@@ -184,8 +184,7 @@ export class Duplex extends Target {
   }
 
   #received(data) {
-    clearTimeout(this.#watch);
-    this.#watch = undefined;
+    this.#watch = clearTimeout(this.#watch);
     const m = JSON.parse(data);
     const sub = this.#subs.get(m.sub ?? m.t ?? m.gap ?? m.end ?? m.presence);
     if (m.ok !== undefined) this.#settle(m.ok)?.resolve(m);
@@ -198,6 +197,7 @@ export class Duplex extends Target {
   #told(sub, m) {
     sub.at = m.at ?? sub.at;
     if (m.t) {
+      sub.tries = 0;
       if (sub.options.self === false && this.#own.has(m.at)) return;
       sub._tell("message", { topic: m.t, data: decode(m), at: m.at, ts: m.ts, key: m.key, by: m.by });
     } else if (m.gap) sub._tell("gap", { at: m.at });
@@ -216,7 +216,7 @@ export class Duplex extends Target {
     item.live = false;
     if (item.frame && m.retry) {
       const again = () => this.#pending.has(id) && !item.live && this.#transmit(item);
-      setTimeout(again, wait(item.tries = (item.tries ?? 0) + 1));
+      setTimeout(again, wait(++item.tries));
     } else {
       if (item.filter) this.#subs.delete(item.filter);
       this.#settle(id).reject(problem(m));
@@ -237,11 +237,11 @@ export class Duplex extends Target {
     sub._emit("close");
   }
 
-  #woken() {
+  #woken = () => {
     if (globalThis.document?.hidden) return;
-    if (this.state === "open") this.request({ unsub: "-" }).catch(() => {});
+    if (this.state === "open") this.request({ unsub: "" }).catch(() => {});
     if (!this.#asked) this.connect();
-  }
+  };
 
   #lost(code, reason) {
     if (FINAL.includes(code) && reason !== "token expired") return this.#end(code, reason);
@@ -266,8 +266,7 @@ export class Duplex extends Target {
   #release() {
     const ws = this.#ws;
     clearTimeout(this.#timer);
-    clearTimeout(this.#watch);
-    this.#ws = this.#watch = undefined;
+    this.#ws = this.#watch = clearTimeout(this.#watch);
     if (!ws) return;
     ws.onopen = ws.onmessage = ws.onclose = null;
     ws.close();

@@ -62,6 +62,12 @@ function enterFromURL() {
   $("room-problem").textContent = `The link does not name a room, this is the ${DEFAULT_ROOM}. ${problem}`;
 }
 
+/** The URL has changed: enters its room, over a new connection if the last one was closed. */
+function go() {
+  if (duplex.state === "closed") start();
+  else enterFromURL();
+}
+
 function roomChanged() {
   const changed = $("room").value.trim() !== room;
   $("room-go").hidden = !changed;
@@ -84,11 +90,11 @@ $("room-form").addEventListener("submit", (event) => {
   if (problem) return;
   if (wanted !== room) {
     history.pushState(null, "", pageURL(wanted, location.href));
-    enter(wanted);
+    go();
   }
   composer.focus();
 });
-window.addEventListener("popstate", enterFromURL);
+window.addEventListener("popstate", go);
 
 $("copy").addEventListener("click", async () => {
   const label = $("copy").querySelector(".copy-text");

@@ -59,6 +59,7 @@ export class Visit extends EventTarget {
 
   /** Tells the others the new name in me; before is the one until now. */
   renamed(before) {
+    if (this.#duplex.state === "closed") return this.#changed(); // the next visit has it
     this.#duplex.publish(this.#room, renaming(before, this.#me.name)).catch(() => {}); // presence tells it too
     this.#subscribe(this.#sub.at);
     this.#changed();

@@ -51,7 +51,7 @@ class Server {
       const next = after === undefined ? this.log.length : Number(after);
       this.#subs.set(ws, { filter: sub, next });
       ws.receive({ sub, id, at: String(next), gap: false });
-    } else if (unsub) {
+    } else if (unsub !== undefined) {
       if (this.#subs.get(ws)?.filter === unsub) this.#subs.delete(ws);
       ws.receive({ ok: id });
     } else if (pub && !this.kind && this.#chance() < 0.2) {

@@ -84,7 +84,7 @@ export function world({ luck = 0.5 } = {}) {
     timers.set(id, { at: w.time + ms, f });
     return id;
   };
-  globalThis.clearTimeout = (id) => timers.delete(id);
+  globalThis.clearTimeout = (id) => { timers.delete(id); };
   globalThis.document = document;
   globalThis.addEventListener = window.addEventListener.bind(window);
   globalThis.location = new URL("https://host/page");
