@@ -131,7 +131,7 @@ func (fd *feed) read(ctx context.Context, s *Subscription) error {
 	fd.mu.Lock()
 	end := fd.pos
 	fd.mu.Unlock()
-	c := collection{after: s.pos, end: end.Offset}
+	c := collection{after: s.pos, end: end.Offset, knownAfter: s.knownAfter}
 	var err error
 	if fd.hub.durable {
 		err = fd.collectStored(ctx, &c)
@@ -141,9 +141,10 @@ func (fd *feed) read(ctx context.Context, s *Subscription) error {
 	if err != nil {
 		return err
 	}
-	if c.trimmed > max(s.pos.Offset, s.gapped) {
-		s.gap, s.gapped = true, c.trimmed
+	if c.lost > 0 && c.known != s.known {
+		s.gap = true
 	}
+	s.known, s.knownAfter = c.lost, c.after.Offset
 	s.cold = c.take()
 	if len(s.cold) == 0 {
 		fd.mu.Lock()
@@ -191,7 +192,11 @@ func (fd *feed) collectStored(ctx context.Context, c *collection) error {
 		}
 		for _, info := range logs {
 			after = info.Topic
-			if info.Last <= c.after.Offset || !Match(fd.filter, info.Topic) {
+			switch {
+			case !Match(fd.filter, info.Topic):
+				continue
+			case info.Last <= c.after.Offset:
+				c.missing(info.Trimmed)
 				continue
 			}
 			p, err := fd.hub.engine.Read(ctx, info.Topic, Range{After: c.after.Offset, AfterTime: c.after.Time, Limit: feedMessages, MaxBytes: pageBytes})
@@ -215,12 +220,24 @@ func (fd *feed) collectStored(ctx context.Context, c *collection) error {
 type collection struct {
 	after    Cursor
 	end      uint64
-	trimmed  uint64
 	messages []*Message
+
+	// What is lost behind after, and behind knownAfter: the sums of the offsets up to which
+	// topics have lost something. These only grow, so while a sum is what it was, no topic has
+	// lost more. The greatest offset would not do: others may lose what is before it.
+	lost, known uint64
+	knownAfter  uint64
 }
 
 // missing notes that a topic has lost messages up to an offset.
-func (c *collection) missing(upTo uint64) { c.trimmed = max(c.trimmed, upTo) }
+func (c *collection) missing(upTo uint64) {
+	if upTo > c.after.Offset {
+		c.lost += upTo
+	}
+	if upTo > c.knownAfter {
+		c.known += upTo
+	}
+}
 
 // shrink leaves the first messages, and lets the collection end with them.
 func (c *collection) shrink() {

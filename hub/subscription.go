@@ -69,8 +69,8 @@ type Subscription struct {
 	place int           // in its group, while it is live
 	last  int           // begins with so many of the newest messages, not yet found
 
-	// The sink knows that something is lost up to this offset; for wildcards.
-	gapped uint64
+	// For wildcards: what the sink knows to be lost behind which offset, see collection.
+	known, knownAfter uint64
 
 	presence bool // is told of presence
 	stale    bool // has missed a change of it

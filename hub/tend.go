@@ -242,7 +242,12 @@ func (t *topic) slowest() Cursor {
 // skip has s, which is too far behind, go on where it is not. The lock is held.
 func (t *topic) skip(s *Subscription) {
 	s.drop = false
-	if to := t.slowest(); to.Offset > s.pos.Offset {
+	to := t.slowest()
+	switch {
+	case to.Offset <= max(s.pos.Offset, s.snap):
+	case t.settings.Latest:
+		t.miss(s, to.Offset)
+	default:
 		s.pos, s.gap = to, true
 	}
 }
