@@ -126,14 +126,14 @@ type news struct {
 }
 
 // take returns the news, which are none any more from then on. What was undone in between
-// is not among them.
+// is not among them, unless somebody has seen it.
 func (a *attendance) take() news {
 	var n news
 	var join, leave []string
 	for _, m := range a.changed {
 		m.changed = false
-		if m.present() != m.told {
-			m.told = m.present()
+		if m.present() != m.told || m.early {
+			m.told, m.early = m.present(), false
 			if m.told {
 				join = append(join, m.name)
 			} else {
@@ -181,6 +181,9 @@ func (a *attendance) all() *PresenceChange {
 	sample := a.settings.PresenceSample
 	if a.full != nil && (!a.stale || a.count > sample) {
 		return a.full
+	}
+	for _, m := range a.changed {
+		m.early = m.early || m.present() != m.told
 	}
 	page := a.page("", sample)
 	a.full = &PresenceChange{Topic: a.topic, Full: true, Count: page.Count, Names: page.Names, More: page.More}

@@ -17,6 +17,7 @@ type member struct {
 	told      bool // those who listen were told that it is present
 	announced bool // other nodes were told that this one has it
 	changed   bool // it is in the list of those to look at when changes are told
+	early     bool // who began to listen was told of the change before the others
 }
 
 // here tells whether this node has the member.

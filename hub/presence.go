@@ -8,7 +8,8 @@ import "sync/atomic"
 // Members are names, see SubscribeOptions.As. A name is present while any subscription
 // has it, on any node, and for Settings.PresenceGrace after the last one is gone. Count is always
 // exact; the lists have at most Settings.PresenceSample names together. A name may be
-// said to join that was among Names, because it came in between.
+// said to join that was among Names, because it came in between, or to leave that was never
+// said to be there, because others had it among their Names.
 //
 // A PresenceChange is shared by all receivers and must not be changed.
 type PresenceChange struct {
