@@ -113,6 +113,9 @@ func (l *loop) watch(c *Conn) {
 
 // listenFor changes the events that epoll tells of. mu must be held.
 func (c *Conn) listenFor(l *loop, want uint32) {
+	if want == 0 {
+		want = epollET // it tells of the end all the same: once, and not until somebody reads
+	}
 	if want != c.interest {
 		c.interest = want
 		_ = epollControl(l.ep, syscall.EPOLL_CTL_MOD, int(c.fd), want, c.gen)
