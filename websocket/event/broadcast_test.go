@@ -1,6 +1,8 @@
 package event_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/duplexhq/duplex/internal/assert"
@@ -43,6 +45,44 @@ func TestBroadcastOfSeveral(t *testing.T) {
 				assert.NoError(t, err)
 				assert.Equal(t, number(t, p), next)
 			}
+		}
+	})
+}
+
+// TestBroadcastOfSeveralToTheSlow sends bursts to connections that read nothing: the queue
+// is as bounded as it is for single messages, and its policy is kept.
+func TestBroadcastOfSeveralToTheSlow(t *testing.T) {
+	const several, size = 3, 16 << 10
+	const messages = 700 * several // 32 MiB, more than sockets hold
+	everyPlainWay(t, func(t *testing.T, w way) {
+		for policy, code := range map[event.QueuePolicy]websocket.StatusCode{
+			event.QueueClose:      websocket.StatusTryAgainLater,
+			event.QueueDropOldest: websocket.StatusNormalClosure,
+		} {
+			opens := make(chan *event.Conn, 2)
+			srv := w.serve(t, event.Handler{OnOpen: func(c *event.Conn) { opens <- c }},
+				event.Options{MaxQueue: maxQueue, QueuePolicy: policy, WriteTimeout: -1})
+			s := srv.script(t)
+			conns := []*event.Conn{within(t, opens, "OnOpen")}
+			srv.script(t)
+			conns = append(conns, within(t, opens, "OnOpen"))
+			for i := 0; i < messages; i += several {
+				event.Broadcast(conns, prepared(t, i, size), prepared(t, i+1, size), prepared(t, i+2, size))
+				held := conns[0].Queued()
+				assert.True(t, held <= maxQueue+256, fmt.Sprintf("%d bytes are queued", held))
+			}
+			if policy == event.QueueDropOldest {
+				assert.NoError(t, conns[0].Close(code, ""))
+			}
+			numbers, _, got := rest(t, s)
+			assert.Equal(t, got, code)
+			assert.True(t, slices.IsSorted(numbers), "in order")
+			assert.True(t, len(numbers) < messages, "nothing is missing")
+			last := len(numbers) - 1 // all before the first that was refused
+			if policy == event.QueueDropOldest {
+				last = messages - 1
+			}
+			assert.Equal(t, numbers[len(numbers)-1], last)
 		}
 	})
 }
