@@ -136,7 +136,9 @@ func (s *subscriber) follow(ctx context.Context, conn *client.Client) error {
 	for {
 		ev, err := s.next(ctx, sub)
 		if err == nil {
-			err = s.show(&ev)
+			if err = s.show(&ev); err != nil && !errors.Is(err, errEnough) {
+				return err // it is not printed, and comes again the next time
+			}
 		}
 		s.position.at = sub.At()
 		switch {
@@ -225,12 +227,12 @@ func (s *subscriber) history(ctx context.Context, conn *client.Client) error {
 		}
 		for i := range h.Messages {
 			err := s.print(&h.Messages[i])
-			s.position.at = h.Messages[i].At
-			if errors.Is(err, errEnough) {
-				return nil
+			if err != nil && !errors.Is(err, errEnough) {
+				return err // as above
 			}
+			s.position.at = h.Messages[i].At
 			if err != nil {
-				return err
+				return nil
 			}
 		}
 		s.position.at = h.At

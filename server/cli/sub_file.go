@@ -21,18 +21,15 @@ type cursorFile struct {
 	when  time.Time
 }
 
-// openCursorFile reads a file, which need not be there yet. Others than cursors are left
-// alone, for somebody may need them.
+// openCursorFile reads a file, which need not be there yet, and finds out whether it can be
+// written. Others than cursors are left alone, for somebody may need them.
 func openCursorFile(name string) (*cursorFile, error) {
 	f := &cursorFile{name: name}
 	if name == "" {
 		return f, nil
 	}
 	text, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return f, nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("--cursor-file: %w", err)
 	}
 	f.at = strings.TrimSuffix(string(text), "\n")
@@ -40,7 +37,20 @@ func openCursorFile(name string) (*cursorFile, error) {
 		return nil, fmt.Errorf("--cursor-file: %s has no cursor in it: name another file, or remove it to begin anew", name)
 	}
 	f.saved = f.at
-	return f, nil
+	temporary, err := f.create()
+	if err != nil {
+		// What is printed would be printed again each time.
+		return nil, fmt.Errorf("--cursor-file: %s: nothing can be written beside it: name a file in another directory: %w", name, cause(err))
+	}
+	return f, errors.Join(temporary.Close(), os.Remove(temporary.Name()))
+}
+
+// cause returns what the system said, without the name of the file.
+func cause(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // saveSometimes saves the position if it has been some time.
@@ -65,8 +75,13 @@ func (f *cursorFile) save() error {
 	return nil
 }
 
+// create creates the file that takes the place of the other one.
+func (f *cursorFile) create() (*os.File, error) {
+	return os.CreateTemp(filepath.Dir(f.name), filepath.Base(f.name)+".*.new")
+}
+
 func (f *cursorFile) replace() error {
-	temporary, err := os.CreateTemp(filepath.Dir(f.name), filepath.Base(f.name)+".*.new")
+	temporary, err := f.create()
 	if err != nil {
 		return err
 	}
