@@ -15,6 +15,11 @@ const DefaultWindow = 256 << 10
 // header, and what it holds while it waits for the network.
 const messageCost = 48
 
+// MaxPings is how many pings may be unanswered, which is more than a window needs: a
+// peer that answers none, and is sent more all the same, such as what it asks for, costs
+// no more.
+const MaxPings = 16
+
 // QueueFor returns how many bytes must be allowed to wait on a socket for a window and
 // messages of maxMessage bytes, which are 1 MiB if that is zero and have no bound if it
 // is negative: what the window lets pass, the message that fills it, and what comes at
@@ -61,9 +66,13 @@ var marksPool = sync.Pool{New: func() any { return &marks{list: make([]mark, 0, 
 // Sent takes note that messages were sent, with n bytes of payload in all.
 func (f *Flow) Sent(messages, n int) { f.sent += uint64(n) + uint64(messages)*messageCost }
 
-// Due tells whether a ping is to be sent now.
+// Due tells whether a ping is to be sent now. It may become so by a pong, if there were
+// [MaxPings].
 func (f *Flow) Due(window int) bool {
 	unpinged := f.sent - f.pinged
+	if f.Unanswered() >= MaxPings {
+		return false
+	}
 	return unpinged >= uint64(window)/4 || unpinged > 0 && f.Full(window)
 }
 

@@ -64,13 +64,18 @@ func (s *socket) refuse(id string, err error) {
 // tells whether the window has room for more. mu must be held.
 func (s *socket) sent(n int) (more bool) {
 	s.flow.Sent(1, n)
+	s.pingIfDue()
+	return !s.flow.Full(s.wire.window)
+}
+
+// pingIfDue sends a ping if one is due. mu must be held.
+func (s *socket) pingIfDue() {
 	if s.flow.Due(s.wire.window) && !s.over {
 		s.pings++
 		var payload [hub.MaxCursorLen]byte
 		// A number, in the form that raw sockets have positions in.
 		_ = s.conn.Ping(s.flow.AppendPing(payload[:0], hub.Cursor{Offset: s.pings}))
 	}
-	return !s.flow.Full(s.wire.window)
 }
 
 // open is called when the handshake is done.
@@ -126,6 +131,9 @@ func (s *socket) ok(id string) {
 func (s *socket) pong(p []byte) {
 	s.mu.Lock()
 	_, ok := s.flow.Pong(p)
+	if ok {
+		s.pingIfDue() // what was sent when there were too many pings has none
+	}
 	for ok && len(s.held) > 0 && !s.flow.Full(s.wire.window) {
 		next := s.held[0]
 		s.held[0] = nil

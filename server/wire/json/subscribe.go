@@ -1,6 +1,8 @@
 package json
 
 import (
+	"slices"
+
 	"github.com/duplexhq/duplex/hub"
 	"github.com/duplexhq/duplex/server/wire"
 	"github.com/duplexhq/duplex/websocket"
@@ -45,7 +47,7 @@ func (s *socket) subscribe(q *request) error {
 	s.subs[q.name] = m // now, as the hub may end it before it has returned it
 	s.mu.Unlock()
 	if old != nil {
-		old.sub.Close()
+		old.end()
 	}
 	h, err := s.wire.hub.Subscribe(q.name, m, o)
 	if err != nil {
@@ -98,10 +100,27 @@ func (s *socket) unsubscribe(q *request) error {
 	delete(s.subs, q.name)
 	s.mu.Unlock()
 	if m != nil {
-		m.sub.Close()
+		m.end()
 	}
 	s.ok(q.id)
 	return nil
+}
+
+// end ends a subscription that its client does not want any more.
+func (m *subscription) end() {
+	m.sub.Close()
+	m.leaveHeld() // now that nothing comes that could put it there again
+}
+
+// leaveHeld takes m out of those that wait for the window.
+func (m *subscription) leaveHeld() {
+	s := m.socket
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.held, m); i >= 0 {
+		s.held = slices.Delete(s.held, i, i+1)
+	}
+	m.held = false
 }
 
 // forget takes m out of the socket's subscriptions, if it was not replaced.
@@ -160,6 +179,7 @@ func (m *subscription) Notify(_ *hub.Subscription, n hub.Notice) {
 		s.mu.Unlock()
 	case hub.Ended:
 		s.forget(m)
+		m.leaveHeld()
 		if !m.attached {
 			s.refuse(m.id, n.Err)
 			return
