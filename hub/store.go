@@ -72,8 +72,23 @@ type StoreState struct {
 	Last  uint64 // the greatest offset appended, 0 if there is none
 
 	// Torn is set if something that Append had returned for may be lost: the hub
-	// then begins a new epoch, so that those who may have had it are told.
+	// then begins a new epoch, so that those who may have had it are told. See Restored.
 	Torn bool
+}
+
+// Restored returns a store that was put back from a copy: it is s, and torn. What was
+// appended behind the copy is lost, and nothing in s tells so: without a new epoch cursors
+// from then would be gaps only until there are as many messages again. Each hub that is
+// begun with it begins a new epoch, so use it once for each time that s was put back.
+func Restored(s Store) Store { return restored{s} }
+
+type restored struct{ Store }
+
+// State implements Store.
+func (r restored) State() StoreState {
+	state := r.Store.State()
+	state.Torn = true
+	return state
 }
 
 // An Entry is one message to be stored.

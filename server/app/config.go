@@ -2,6 +2,7 @@ package app
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -54,6 +55,12 @@ type Config struct {
 	// when the operating system writes it. Default "always". Used with Data.
 	Sync string
 
+	// Restored says that Data was put back from a copy: what was published behind
+	// that is lost, and everybody who comes back with a cursor or session is told of
+	// a gap. Set it for one start only, as each start with it tells them again. Used
+	// with Data; the error says so if there is none. Default: it was not.
+	Restored bool
+
 	// Rules are the settings of topics, by filter: the first that matches counts.
 	// Default: hub.Settings{} for all.
 	Rules []hub.Rule
@@ -96,6 +103,9 @@ func (c *Config) check() error {
 	}
 	if c.Sync != SyncAlways && c.Sync != SyncInterval && c.Sync != SyncOff {
 		return fmt.Errorf("sync %q is none of %s, %s and %s", c.Sync, SyncAlways, SyncInterval, SyncOff)
+	}
+	if c.Restored && c.Data == "" {
+		return errors.New("nothing can be restored without a directory for the data: give one, or start without this")
 	}
 	return nil
 }

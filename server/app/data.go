@@ -33,6 +33,9 @@ func openHub(c *Config) (*hub.Hub, error) {
 			return nil, &DataError{c.Data, err}
 		}
 		store = opened
+		if c.Restored {
+			store = hub.Restored(opened)
+		}
 	}
 	h, err := hub.New(&hub.Options{
 		Engine:     hub.NewLocal(store),
@@ -44,6 +47,9 @@ func openHub(c *Config) (*hub.Hub, error) {
 			_ = store.Close()
 		}
 		return nil, &DataError{c.Data, err}
+	}
+	if c.Restored {
+		c.Log.Warn("a new epoch has begun, as the data were put back from a copy: whoever comes back is told of a gap; do not say so at the next start", "data", c.Data)
 	}
 	return h, nil
 }

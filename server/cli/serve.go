@@ -25,6 +25,7 @@ type serveCommand struct {
 
 	Data       string        `placeholder:"DIR" env:"DUPLEX_DATA" help:"Keep messages, positions and sessions in this directory, so that a restart loses nothing. It is made if it is not there, and one server at a time uses it. Default: in memory, where a restart loses all messages and tells clients so."`
 	Sync       string        `enum:"always,interval,off" default:"always" placeholder:"WHEN" env:"DUPLEX_SYNC" help:"When what is published is safe from a power cut, with --data: always (default) before its publisher hears that it is stored, interval within a second, off when the operating system gets to it. The last two are faster for few publishers; clients are told of a gap if something was lost."`
+	Restored   bool          `help:"The directory of --data was put back from a copy: begin a new epoch, so that everybody is told of a gap. Use it for the first start after that only: each start with it tells them again."`
 	Topic      []topicRule   `sep:";" placeholder:"'FILTER SETTING ...'" env:"DUPLEX_TOPIC" help:"How the topics behave that FILTER matches, see above. May be repeated; the first that matches counts. In the environment, rules have a ; between them."`
 	SessionTTL time.Duration `name:"session-ttl" default:"10m" placeholder:"DURATION" env:"DUPLEX_SESSION_TTL" help:"How long a session that a client named with ?session= outlives its last connection (default ${default})."`
 
@@ -79,6 +80,9 @@ func (s *serveCommand) Validate() error {
 			return fmt.Errorf("--origin: %s", e.Problem)
 		}
 	}
+	if s.Restored && s.Data == "" {
+		return errors.New("--restored is about the directory of --data, and there is none: give it, or leave --restored out")
+	}
 	if s.SessionTTL <= 0 {
 		return fmt.Errorf("--session-ttl %s is no time that a session could live", s.SessionTTL)
 	}
@@ -122,6 +126,7 @@ func (s *serveCommand) config(log *slog.Logger) app.Config {
 		Compress:   s.Compress,
 		Data:       s.Data,
 		Sync:       s.Sync,
+		Restored:   s.Restored,
 		SessionTTL: s.SessionTTL,
 		Log:        log,
 	}

@@ -33,5 +33,6 @@
 // A message whose Append failed may be there when the store is opened again.
 //
 // A directory that is put back from a copy brings back the epoch of then: cursors that were
-// given since are gaps until there are as many messages again, and not later.
+// given since are gaps until there are as many messages again, and not later. Begin the hub
+// with hub.Restored then.
 package pebble
