@@ -231,7 +231,7 @@ func (s *subscriber) history(ctx context.Context, conn *client.Client) error {
 				return err // as above
 			}
 			s.position.at = h.Messages[i].At
-			if err != nil {
+			if errors.Is(err, errEnough) {
 				return nil
 			}
 		}
