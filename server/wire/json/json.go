@@ -72,8 +72,8 @@ type Options struct {
 	// "unsupported".
 	Authenticate func(token string) (Identity, error)
 
-	// Refuse answers a request that offers subprotocols, but not this one. Default:
-	// [wire.Problem].
+	// Refuse answers a request that offers subprotocols, but not this one, and all when
+	// the server shuts down. Default: [wire.Problem].
 	Refuse func(w http.ResponseWriter, r *http.Request, err error)
 
 	// Log is told of what could not be stored. Default: nobody is.
@@ -161,6 +161,10 @@ func (w *Wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	offered := r.Header["Sec-Websocket-Protocol"]
 	if len(offered) > 0 && !handshake.HasToken(offered, Subprotocol) {
 		w.refuse(rw, r, wire.BadRequest("the subprotocol here is %s; offer it, or none", Subprotocol))
+		return
+	}
+	if w.closing.Load() {
+		w.refuse(rw, r, hub.ErrClosed)
 		return
 	}
 	_, _ = w.server.Upgrade(rw, r, &socket{wire: w})

@@ -44,7 +44,7 @@ type Options struct {
 	Window int
 
 	// Refuse answers a request that names no topic, or has a parameter that is
-	// wrong. Default: [wire.Problem].
+	// wrong, and all when the server shuts down. Default: [wire.Problem].
 	Refuse func(w http.ResponseWriter, r *http.Request, err error)
 
 	// Log is told of what could not be stored. Default: nobody is.
@@ -58,6 +58,7 @@ type Wire struct {
 	hub    *hub.Hub
 	server *event.Server
 	window int
+	policy handshake.Policy
 	refuse func(w http.ResponseWriter, r *http.Request, err error)
 	log    *slog.Logger
 	pinger wire.Pinger
@@ -67,6 +68,8 @@ type Wire struct {
 
 	name   string        // of this Wire among all that publish to a topic, at random
 	opened atomic.Uint64 // sockets so far that needed a name
+
+	closing atomic.Bool
 }
 
 // New returns a Wire for the topics of h. o may be nil; it must not be changed
@@ -79,6 +82,7 @@ func New(h *hub.Hub, o *Options) *Wire {
 	w := &Wire{
 		hub:    h,
 		window: o.Window,
+		policy: handshake.Policy{Subprotocols: o.Event.Subprotocols, Origins: o.Event.Origins},
 		refuse: o.Refuse,
 		log:    o.Log,
 		fans:   make(map[string]*fan),
@@ -114,8 +118,12 @@ func memberOf(c *event.Conn) *member {
 // ServeHTTP subscribes and then answers the handshake: when the browser has fired
 // "open", no message of the topic passes it by.
 func (w *Wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	if !handshake.HasToken(r.Header["Upgrade"], "websocket") {
-		w.server.ServeHTTP(rw, r) // which says what is missing
+	if !w.opens(r) {
+		w.server.ServeHTTP(rw, r) // which says what is wrong
+		return
+	}
+	if w.closing.Load() {
+		w.refuse(rw, r, hub.ErrClosed)
 		return
 	}
 	m, err := w.join(r)
@@ -126,6 +134,22 @@ func (w *Wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if _, err := w.server.Upgrade(rw, r, m); err != nil {
 		m.leave()
 	}
+}
+
+// opens tells whether r is a proper handshake, of somebody who may connect. Who is refused
+// must not have been present for a moment, nor have taken a session over.
+func (w *Wire) opens(r *http.Request) bool {
+	_, err := handshake.Check(&handshake.Request{
+		Method:     r.Method,
+		ProtoMajor: r.ProtoMajor,
+		ProtoMinor: r.ProtoMinor,
+		Target:     r.RequestURI,
+		Host:       r.Host,
+		Header:     r.Header,
+		HasBody:    r.ContentLength != 0,
+		Secure:     r.TLS != nil,
+	}, &w.policy)
+	return err == nil
 }
 
 // join makes a member of the topic that has no socket yet.
@@ -172,4 +196,7 @@ func (w *Wire) Len() int { return w.server.Len() }
 // Shutdown closes every socket with 1001 and waits until each has answered or ctx is
 // done; what is left then is dropped, and Shutdown returns ctx's error. From its call on
 // sockets are refused with 503.
-func (w *Wire) Shutdown(ctx context.Context) error { return w.server.Shutdown(ctx) }
+func (w *Wire) Shutdown(ctx context.Context) error {
+	w.closing.Store(true)
+	return w.server.Shutdown(ctx)
+}
