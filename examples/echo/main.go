@@ -6,7 +6,7 @@
 //
 //	ws = new WebSocket('ws://localhost:6789')
 //	ws.onmessage = e => console.log(e.data)
-//	ws.send('hello')
+//	ws.onopen = () => ws.send('hello')
 package main
 
 import (
