@@ -3,7 +3,9 @@ package hub
 import (
 	"cmp"
 	"context"
+	"errors"
 	"hash/maphash"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -91,6 +93,9 @@ func New(o *Options) (*Hub, error) {
 	if o == nil {
 		o = &Options{}
 	}
+	if o.SessionTTL < 0 || o.MaxMemory < 0 {
+		return nil, errors.New("hub: SessionTTL or MaxMemory is negative; leave it zero for its default")
+	}
 	rules, err := newRules(o.Rules, o.Default)
 	if err != nil {
 		return nil, err
@@ -113,7 +118,7 @@ func New(o *Options) (*Hub, error) {
 		h.shards[i].topics = make(map[string]*topic)
 	}
 	h.roster = newRoster(h.rules.of, h.engine, h.tellPresence)
-	ttl := cmp.Or(o.SessionTTL, DefaultSessionTTL)
+	ttl := min(cmp.Or(o.SessionTTL, DefaultSessionTTL), math.MaxInt64-expiredFor)
 	memory := Memory{IDs: h.rules.longestIdempotency(), Sessions: ttl + expiredFor}
 	if err := h.engine.Start((*node)(h), memory); err != nil {
 		return nil, err
@@ -168,7 +173,7 @@ func (h *Hub) endAll() {
 // all the same. It must not be called by a Sink.
 //
 // The error is a [*TopicError], [ErrLongKey], [ErrTooManyKeys], [ErrBusy], [ErrClosed],
-// ctx's, or what the store said.
+// ctx's, what the store said, or says that m has a Kind that is none.
 func (h *Hub) Publish(ctx context.Context, m *Message) (Receipt, error) {
 	type result struct {
 		r   Receipt
@@ -218,6 +223,9 @@ func (h *Hub) admit(m *Message) (*Settings, error) {
 	if !fits(m.Key) || !fits(m.By) || !fits(m.From) || !fits(m.ID) {
 		return nil, ErrLongKey
 	}
+	if m.Kind > Binary {
+		return nil, errKind // or a store could not read it
+	}
 	t := h.shard(m.Topic).find(m.Topic)
 	if t == nil {
 		// Only a name that passed the check can have been found.
@@ -231,6 +239,8 @@ func (h *Hub) admit(m *Message) (*Settings, error) {
 	}
 	return t.settings, nil
 }
+
+var errKind = errors.New("hub: the kind of the message is none; it is Text, JSON or Binary")
 
 // hasRoom tells whether there may be a message with a key. If the store must be asked, the answer
 // is yes until that is done: nobody who publishes waits for it.

@@ -62,7 +62,8 @@ func newSessions(e Engine, ttl time.Duration) *sessions {
 	s.aging.due = s.age
 	s.aging.after = ttl
 	if s.durable {
-		s.aging.after = ttl / 2 // early enough to be known as open
+		// Early enough to be known as open, and not more often than anything is saved.
+		s.aging.after = max(ttl/2, saveInterval)
 	}
 	return s
 }

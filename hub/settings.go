@@ -2,6 +2,7 @@ package hub
 
 import (
 	"cmp"
+	"math"
 	"time"
 )
 
@@ -87,13 +88,15 @@ type Rule struct {
 	Settings Settings
 }
 
+// withDefaults returns the settings without a zero, and so that bounds can have an eighth
+// added: the greatest numbers are as good as their halves.
 func (s Settings) withDefaults() Settings {
-	s.MaxMessages = cmp.Or(s.MaxMessages, DefaultMaxMessages)
-	s.MaxBytes = cmp.Or(s.MaxBytes, DefaultMaxBytes)
-	s.MaxAge = cmp.Or(s.MaxAge, DefaultMaxAge)
+	s.MaxMessages = min(cmp.Or(s.MaxMessages, DefaultMaxMessages), math.MaxInt/2)
+	s.MaxBytes = min(cmp.Or(s.MaxBytes, DefaultMaxBytes), math.MaxInt64/2)
+	s.MaxAge = min(cmp.Or(s.MaxAge, DefaultMaxAge), math.MaxInt64/2)
 	s.Metadata = cmp.Or(s.Metadata, DefaultMetadata)
 	s.MaxKeys = cmp.Or(s.MaxKeys, DefaultMaxKeys)
-	s.MaxLag = cmp.Or(s.MaxLag, DefaultMaxLag)
+	s.MaxLag = min(cmp.Or(s.MaxLag, DefaultMaxLag), math.MaxInt64/2)
 	s.Idempotency = cmp.Or(s.Idempotency, DefaultIdempotency)
 	s.PresenceInterval = cmp.Or(s.PresenceInterval, DefaultPresenceInterval)
 	s.PresenceGrace = cmp.Or(s.PresenceGrace, DefaultPresenceGrace)
