@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -163,7 +162,7 @@ func (k bodyKind) check(body []byte) (hub.Kind, error) {
 }
 
 // checkJSON says what is wrong with JSON. What passes can stand within other JSON as
-// it is.
+// it is, and no receiver fails at it.
 func checkJSON(p []byte) error {
 	var v json.RawMessage
 	var syntax *json.SyntaxError
@@ -175,7 +174,7 @@ func checkJSON(p []byte) error {
 	case !utf8.Valid(p):
 		return BadRequest("the JSON is not UTF-8")
 	}
-	return nil
+	return CheckDepth(p)
 }
 
 // Bounds of ReadBatch.
@@ -240,20 +239,19 @@ func parseBatch(body []byte, limit int64) ([]BatchItem, error) {
 	return items, nil
 }
 
-// parseItem reads {"pub":TOPIC,"data"|"text"|"base64":…,"key":…,"idem":…}. It goes by
-// way of a map because the names of members are compared exactly.
+// parseItem reads {"pub":TOPIC,"data"|"text"|"base64":…,"key":…,"idem":…}, by the rules of
+// the JSON form.
 func parseItem(raw json.RawMessage, limit int64) (*hub.Message, error) {
-	var members map[string]json.RawMessage
-	if raw[0] != '{' || json.Unmarshal(raw, &members) != nil {
-		return nil, BadRequest("it is not an object")
+	members, err := itemMembers(raw)
+	if err != nil {
+		return nil, err
 	}
 	m := &hub.Message{}
-	for name, field := range map[string]*string{"pub": &m.Topic, "key": &m.Key, "idem": &m.ID} {
-		if err := stringMember(members, name, field); err != nil {
-			return nil, err
-		}
-	}
-	if members["pub"] == nil {
+	err = errors.Join(stringMember(members, "pub", &m.Topic), stringMember(members, "key", &m.Key), stringMember(members, "idem", &m.ID))
+	switch {
+	case err != nil:
+		return nil, err
+	case members["pub"] == nil:
 		return nil, BadRequest(`"pub" is missing: it is the topic`)
 	}
 	if err := payloadOf(members, m); err != nil {
@@ -269,48 +267,76 @@ func parseItem(raw json.RawMessage, limit int64) (*hub.Message, error) {
 	return m, nil
 }
 
-// stringMember stores a member that is a string, if it is there.
-func stringMember(members map[string]json.RawMessage, name string, field *string) error {
-	raw, ok := members[name]
-	if ok && (raw[0] != '"' || json.Unmarshal(raw, field) != nil) {
-		return BadRequest("%q is not a string", name)
+// itemMembers returns the members of an object of a batch that mean something. One that is
+// null is nil, as if it were not there, but for data; none may be there twice.
+func itemMembers(raw json.RawMessage) (map[string][]byte, error) {
+	if raw[0] != '{' {
+		return nil, BadRequest("it is not an object")
 	}
-	return nil
+	members := make(map[string][]byte)
+	for key, value := range Members(raw) {
+		name := MemberText(key)
+		switch name {
+		case "pub", "key", "idem", "data", "text", "base64":
+		default:
+			continue
+		}
+		if _, again := members[name]; again {
+			return nil, BadRequest("%q is there twice", name)
+		}
+		if string(value) == "null" && name != "data" {
+			value = nil
+		}
+		members[name] = value
+	}
+	return members, nil
+}
+
+// stringMember stores a member that is a string, if it is there.
+func stringMember(members map[string][]byte, name string, field *string) error {
+	switch value := members[name]; {
+	case value == nil:
+		return nil
+	case value[0] != '"':
+		return BadRequest("%q is not a string", name)
+	default:
+		*field = MemberText(value)
+		return nil
+	}
 }
 
 // payloadOf sets kind and payload of a message from the one member that has it.
-func payloadOf(members map[string]json.RawMessage, m *hub.Message) error {
-	var text string
-	found := 0
-	for _, name := range []string{"data", "text", "base64"} {
-		raw, ok := members[name]
-		if !ok {
-			continue
-		}
-		found++
-		if name == "data" {
-			m.Kind, m.Payload = hub.JSON, bytes.Clone(raw)
-			continue
-		}
-		if err := stringMember(members, name, &text); err != nil {
-			return err
-		}
-		m.Kind, m.Payload = hub.Text, []byte(text)
-		if name == "base64" {
-			decoded, err := base64.StdEncoding.Strict().DecodeString(text)
-			if err != nil {
-				return BadRequest(`"base64" is not Base64 of RFC 4648 §4`)
-			}
-			m.Kind, m.Payload = hub.Binary, decoded
-		}
-	}
-	if found == 0 && m.Key != "" {
+func payloadOf(members map[string][]byte, m *hub.Message) error {
+	data, text, binary := members["data"], members["text"], members["base64"]
+	switch found := count(data) + count(text) + count(binary); {
+	case found == 0 && m.Key != "":
 		return nil // it removes the key
-	}
-	if found != 1 {
+	case found != 1:
 		return BadRequest(`write one of "data", "text" and "base64"; there are %d`, found)
+	case data != nil:
+		m.Kind, m.Payload = hub.JSON, bytes.Clone(data)
+		return CheckDepth(data)
 	}
-	return nil
+	var s string
+	if err := errors.Join(stringMember(members, "text", &s), stringMember(members, "base64", &s)); err != nil {
+		return err
+	}
+	if text != nil {
+		m.Kind, m.Payload = hub.Text, []byte(s)
+		return nil
+	}
+	var err error
+	m.Kind = hub.Binary
+	m.Payload, err = DecodeBase64(s)
+	return err
+}
+
+// count returns how many members a value is.
+func count(value []byte) int {
+	if value == nil {
+		return 0
+	}
+	return 1
 }
 
 // fields splits a list of methods.

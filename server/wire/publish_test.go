@@ -131,12 +131,18 @@ func TestParseBatch(t *testing.T) {
 				"bad_request: write one of \"data\", \"text\" and \"base64\"; there are 0\n" +
 				"bad_request: write one of \"data\", \"text\" and \"base64\"; there are 2\n" +
 				"a text \"ok\" \"\" \"\"\n"},
-		{name: "null is no string", body: `[{"pub":"a","text":null},{"pub":"a","base64":null},{"pub":"a","text":"","key":null}]`,
-			want: "bad_request: \"text\" is not a string\nbad_request: \"base64\" is not a string\nbad_request: \"key\" is not a string\n"},
+		{name: "null is as if it were not there", body: `[{"pub":"a","text":null},{"pub":null,"text":""},{"pub":"a","text":"","key":null,"idem":null,"base64":null}]`,
+			want: "bad_request: write one of \"data\", \"text\" and \"base64\"; there are 0\n" +
+				"bad_request: \"pub\" is missing: it is the topic\na text \"\" \"\" \"\"\n"},
+		{name: "twice", body: `[{"pub":"a","text":"x","p\u0075b":"b"},{"pub":"a","text":"x","text":null},{"pub":"a","text":"","x":1,"x":2}]`,
+			want: "bad_request: \"pub\" is there twice\nbad_request: \"text\" is there twice\na text \"\" \"\" \"\"\n"},
+		{name: "too deep", body: `[{"pub":"a","data":` + nested(MaxDepth) + `},{"pub":"a","data":` + nested(MaxDepth+1) + `}]`,
+			want: "a json \"" + nested(MaxDepth) + "\" \"\" \"\"\nbad_request: the JSON is deeper than 500 arrays and objects within each other; send it flatter, or as text\n"},
 		{name: "a key and nothing else removes it", body: `[{"pub":"a","key":"k"},{"pub":"a","key":""}]`,
 			want: "a text \"\" \"k\" \"\"\nbad_request: write one of \"data\", \"text\" and \"base64\"; there are 0\n"},
 		{name: "names are exact", body: `[{"Pub":"a","text":""}]`, want: "bad_request: \"pub\" is missing: it is the topic\n"},
-		{name: "Base64 that is not", body: `[{"pub":"a","base64":"/w"}]`, want: "bad_request: \"base64\" is not Base64 of RFC 4648 §4\n"},
+		{name: "Base64 that is not", body: `[{"pub":"a","base64":"/w"},{"pub":"a","base64":"/w==\n"}]`,
+			want: strings.Repeat("bad_request: base64 is not Base64 of RFC 4648 §4: A to Z, a to z, 0 to 9, + and /, with = at the end\n", 2)},
 		{name: "too large", limit: 8, body: `[{"pub":"a","text":"123456789"},{"pub":"a","text":"12345678"}]`,
 			want: "too_large: the message is larger than 8 bytes, which is what this server takes\na text \"12345678\" \"\" \"\"\n"},
 

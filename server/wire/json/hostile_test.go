@@ -290,7 +290,7 @@ func TestHugeThings(t *testing.T) {
 		c.ask(`{"unsub":"a","id":"`+strings.Repeat("x", 1_000_000)+`"}`, `{"err":null,"code":"bad_request","retry":false,"message":"id has more than 128 bytes"}`)
 		c.ask(`{"sub":"`+strings.Repeat("x", 1_000_000)+`","id":1}`, `{"err":1,"code":"bad_topic","retry":false,"message":"…"}`)
 		c.ask(`{"pub":"a","data":`+strings.Repeat("[", 500_000)+strings.Repeat("]", 500_000)+`}`, `{"err":null,"code":"bad_request","retry":false,"message":"this is not JSON; …"}`)
-		c.ask(`{"pub":"a","data":`+strings.Repeat("[", 5000)+strings.Repeat("]", 5000)+`,"id":2}`, `{"ok":2,"at":"CURSOR"}`)
+		c.ask(`{"pub":"a","data":`+strings.Repeat("[", wire.MaxDepth)+strings.Repeat("]", wire.MaxDepth)+`,"id":2}`, `{"ok":2,"at":"CURSOR"}`)
 		c.ask(`{"sub":"b","id":3}`, `{"sub":"b","at":"CURSOR","gap":false,"id":3}`)
 		text := strings.Repeat(`\u0000`, 100_000)
 		c.ask(`{"pub":"b","text":"`+text+`"}`, `{"t":"b","at":"CURSOR","ts":TIME,"text":"`+text+`"}`)

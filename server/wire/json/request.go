@@ -2,9 +2,7 @@ package json
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
-	"iter"
 	"strconv"
 	"strings"
 
@@ -57,12 +55,12 @@ func parse(p []byte) (q request, err error) {
 	if !json.Valid(p) {
 		return q, wire.BadRequest("this is not JSON; send one object in each frame")
 	}
-	if p = bytes.TrimLeft(p, whitespace); p[0] != '{' {
+	if p = bytes.TrimLeft(p, " \t\r\n"); p[0] != '{' {
 		return q, wire.BadRequest("this is not an object; write %s", `{"sub":"TOPIC"}`)
 	}
 	var seen seen
-	for key, value := range members(p) {
-		name := text(key)
+	for key, value := range wire.Members(p) {
+		name := wire.MemberText(key)
 		if at, known := knownMembers[name]; known {
 			if seen.again(at) {
 				err = first(err, wire.BadRequest("%q is there twice", name))
@@ -112,15 +110,18 @@ func (s *seen) again(i int) bool {
 func (q *request) set(name string, value []byte) error {
 	null := string(value) == "null"
 	switch v := verbs[name]; {
+	case null && name != "data":
+		return nil
 	case v != noVerb && q.verb != noVerb:
 		return wire.BadRequest("there are several verbs; send a frame for each")
 	case v != noVerb:
 		q.verb = v
 		return setString(&q.name, name, value)
 	case name == "data":
+		if err := wire.CheckDepth(value); err != nil {
+			return err
+		}
 		return q.setPayload(hub.JSON, bytes.Clone(value))
-	case null:
-		return nil
 	}
 	switch name {
 	case "id":
@@ -152,11 +153,11 @@ func (q *request) setText(name string, value []byte) error {
 		return wrongType(name, "a string")
 	}
 	if name == "text" {
-		return q.setPayload(hub.Text, []byte(text(value)))
+		return q.setPayload(hub.Text, []byte(wire.MemberText(value)))
 	}
-	p, err := base64.StdEncoding.DecodeString(text(value))
+	p, err := wire.DecodeBase64(wire.MemberText(value))
 	if err != nil {
-		return wire.BadRequest("base64 is not Base64 (RFC 4648 §4)")
+		return err
 	}
 	return q.setPayload(hub.Binary, p)
 }
@@ -184,7 +185,7 @@ func setString(to *string, name string, value []byte) error {
 	if value[0] != '"' {
 		return wrongType(name, "a string")
 	}
-	*to = text(value)
+	*to = wire.MemberText(value)
 	return nil
 }
 
@@ -213,77 +214,3 @@ func setCount(to *int, name string, value []byte, least, most int) error {
 }
 
 func wrongType(name, what string) error { return wire.BadRequest("%s is not %s", name, what) }
-
-const whitespace = " \t\r\n"
-
-// members yields the names and values of the members of an object, both as JSON. p
-// begins with it and is valid JSON.
-func members(p []byte) iter.Seq2[[]byte, []byte] {
-	return func(yield func(key, value []byte) bool) {
-		p := p[1:]
-		for {
-			p = bytes.TrimLeft(p, whitespace+",")
-			if p[0] == '}' {
-				return
-			}
-			n := valueLen(p)
-			key := p[:n]
-			p = bytes.TrimLeft(p[n:], whitespace+":")
-			n = valueLen(p)
-			if !yield(key, p[:n]) {
-				return
-			}
-			p = p[n:]
-		}
-	}
-}
-
-// valueLen returns the length of the JSON value at the beginning of p, which is valid.
-func valueLen(p []byte) int {
-	depth := 0
-	for i := 0; ; i++ {
-		switch p[i] {
-		case '"':
-			i += stringLen(p[i:]) - 1
-		case '{', '[':
-			depth++
-			continue
-		case '}', ']':
-			depth--
-		default:
-			if depth > 0 {
-				continue
-			}
-			if n := bytes.IndexAny(p[i:], whitespace+",]}"); n >= 0 {
-				return i + n
-			}
-			return len(p)
-		}
-		if depth == 0 {
-			return i + 1
-		}
-	}
-}
-
-// stringLen returns the length of the JSON string at the beginning of p, which is valid.
-func stringLen(p []byte) int {
-	for i := 1; ; i++ {
-		switch p[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-}
-
-// text returns what a JSON string, which is valid, says. Half of a surrogate pair
-// becomes the replacement character.
-func text(p []byte) string {
-	if bytes.IndexByte(p, '\\') < 0 {
-		return string(p[1 : len(p)-1])
-	}
-	var s string
-	_ = json.Unmarshal(p, &s) // it is valid
-	return s
-}

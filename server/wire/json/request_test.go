@@ -36,6 +36,7 @@ func TestParse(t *testing.T) {
 		{`{"s\u0075b":"\u0061"}`, request{verb: sub, name: "a", self: true}},
 		{`{"sub":"a","id":null,"after":null,"last":null,"as":null,"self":null}`, request{verb: sub, name: "a", self: true}},
 		{`{"sub":"a","more":{"sub":[1]},"more":2,"":3}`, request{verb: sub, name: "a", self: true}},
+		{`{"sub":"a","pub":null,"text":null}`, request{verb: sub, name: "a", self: true}},
 		{`{"sub":""}`, request{verb: sub, self: true}},
 	} {
 		t.Run(c.in, func(t *testing.T) {
@@ -67,7 +68,8 @@ func TestParseRefuses(t *testing.T) {
 		{"a verb twice in disguise", `{"sub":"a","s\u0075b":"b"}`, "", `"sub" is there twice`},
 		{"a member twice", `{"sub":"a","last":1,"last":2,"id":1}`, "1", `"last" is there twice`},
 		{"a topic that is a number", `{"sub":5,"id":1}`, "1", "sub is not a string"},
-		{"a topic that is null", `{"id":1,"sub":null}`, "1", "sub is not a string"},
+		{"a topic that is null", `{"id":1,"sub":null}`, "1", "no verb"},
+		{"JSON that is too deep", `{"pub":"a","id":1,"data":` + strings.Repeat("[", wire.MaxDepth+1) + strings.Repeat("]", wire.MaxDepth+1) + `}`, "1", "deeper than 500"},
 		{"an id that is an object", `{"sub":"a","id":{}}`, "", "id is not a string or a number"},
 		{"an id that is true", `{"sub":"a","id":true}`, "", "id is not a string or a number"},
 		{"a long id", `{"sub":"a","id":"` + strings.Repeat("x", 127) + `"}`, "", "id has more than 128 bytes"},
@@ -83,6 +85,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a long key", `{"pub":"a","text":"","key":"` + strings.Repeat("x", 129) + `"}`, "", "key has at most 128 bytes"},
 		{"text that is a number", `{"pub":"a","text":5}`, "", "text is not a string"},
 		{"no Base64", `{"pub":"a","base64":"-_"}`, "", "RFC 4648"},
+		{"Base64 with a line end", `{"pub":"a","base64":"AP8+\n"}`, "", "RFC 4648"},
 		{"two payloads", `{"pub":"a","text":"x","data":1}`, "", "several payloads"},
 		{"no payload", `{"pub":"a","id":7}`, "7", "nothing to publish"},
 		{"the first of several errors", `{"sub":5,"last":-1,"id":3}`, "3", "sub is not a string"},
