@@ -33,6 +33,7 @@ func (a *App) build() http.Handler {
 		echo:   event.NewServer(event.Handler{OnMessage: echo}, &o),
 		stream: sse.New(a.hub, &sse.Options{Origins: c.Origins, Until: a.ending}),
 		http:   poll.New(a.hub, &poll.Options{Origins: c.Origins, MaxMessage: c.MaxMessage, Until: a.ending, Log: c.Log}),
+		none:   wire.Guard(c.Origins, "GET, HEAD, POST", http.HandlerFunc(notTopic)),
 	}
 	a.sockets = []sockets{f.raw, f.json, f.echo}
 	return f.routes()
@@ -43,6 +44,7 @@ type forms struct {
 	raw, json, echo sockets
 	stream          http.Handler
 	http            poll.Handlers
+	none            http.Handler // below /t/, where no topic is
 }
 
 func (f *forms) routes() http.Handler {
@@ -52,7 +54,7 @@ func (f *forms) routes() http.Handler {
 	mux.Handle("/echo", f.echo)
 	mux.Handle("/t/{topic}", f.topic())
 	mux.Handle("/t/{topic}/presence", f.http.Presence)
-	mux.HandleFunc("/t/", notTopic)
+	mux.Handle("/t/", f.none)
 	mux.Handle("/topics", f.http.Topics)
 	mux.Handle("/batch", f.http.Batch)
 	mux.HandleFunc("/healthz", healthy)

@@ -57,8 +57,10 @@ func Query(r *http.Request) (url.Values, error) {
 // limit bytes, any number if limit is negative. What it holds grows with what has
 // arrived, never with what is announced.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
-	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		return nil, unsupportedMedia("the body is compressed; send it as it is")
+	for _, coding := range r.Header["Content-Encoding"] {
+		if coding != "" && !strings.EqualFold(coding, "identity") {
+			return nil, unsupportedMedia("the body is compressed; send it as it is")
+		}
 	}
 	from := io.Reader(r.Body)
 	if limit >= 0 {

@@ -52,6 +52,7 @@ func TestReadPost(t *testing.T) {
 		{name: "a part", head: []string{"Content-Type", "multipart/form-data; boundary=x"}, body: "--x--", code: 415, says: "--data-binary"},
 		{name: "a type that is none", head: []string{"Content-Type", "text/"}, body: "x", code: 415, says: "Content-Type"},
 		{name: "compressed", head: []string{"Content-Encoding", "gzip"}, body: "x", code: 415, says: "compressed"},
+		{name: "compressed, in a second header", head: []string{"Content-Encoding", "identity", "Content-Encoding", "br"}, body: "x", code: 415, says: "compressed"},
 		{name: "an empty ID", head: []string{"Idempotency-Key", ""}, body: "x", code: 400, says: "1 to 128"},
 		{name: "a long ID", head: []string{"Idempotency-Key", strings.Repeat("x", 129)}, body: "x", code: 400, says: "1 to 128"},
 		{name: "two IDs", head: []string{"Idempotency-Key", "a", "Idempotency-Key", "a"}, body: "x", code: 400, says: "2 times"},
