@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -168,6 +169,7 @@ func TestCompressingClients(t *testing.T) {
 				offers = offers[:min(len(offers), 7)]
 			}
 			t.Run(c.name+", "+w.name, func(t *testing.T) {
+				t.Parallel()
 				testCompressingClient(t, c.peer, offers, w.o)
 			})
 		}
@@ -248,6 +250,7 @@ func TestCompressingServers(t *testing.T) {
 	} {
 		for _, options := range s.options {
 			t.Run(fmt.Sprint(s.name, ", ", options), func(t *testing.T) {
+				t.Parallel()
 				p := s.peer.start(t, options)
 				line := p.awaitLine("its port", &p.stdout, func(string) bool { return true })
 				var port struct{ Plain int }
@@ -311,8 +314,9 @@ func testCompressingServer(t *testing.T, url string, o websocket.Compression) {
 	assert.True(t, wire.Load() < total/2, fmt.Sprintf("answer %q: %d bytes were sent for %d", answer, wire.Load(), total))
 }
 
-// compressible returns messages of which most shrink, small and large.
-func compressible() (list []websocket.Message) {
+// compressible returns messages of which most shrink, small ones and some that are larger than
+// every window. Nobody changes them.
+var compressible = sync.OnceValue(func() (list []websocket.Message) {
 	for i := range 40 {
 		list = append(list, websocket.Message{Type: websocket.Text, Data: fmt.Appendf(nil,
 			`{"id":%d,"room":"lobby","from":"ada","text":%q}`, 4711+i, strings.Repeat(fmt.Sprintf("message number %d, hällo wörld ", i*i), 1+i%7))})
@@ -322,13 +326,13 @@ func compressible() (list []websocket.Message) {
 		websocket.Message{Type: websocket.Text, Data: []byte{}},
 		websocket.Message{Type: websocket.Binary, Data: noise[:200]},
 		list[3],
-		websocket.Message{Type: websocket.Text, Data: []byte(strings.Repeat("ах", 50_000))},
+		websocket.Message{Type: websocket.Text, Data: []byte(strings.Repeat("ах", 20_000))},
 		websocket.Message{Type: websocket.Binary, Data: noise},
 		list[5],
-		websocket.Message{Type: websocket.Binary, Data: make([]byte, 1<<20)},
+		websocket.Message{Type: websocket.Binary, Data: make([]byte, 256<<10)},
 		list[7],
 	)
-}
+})
 
 // A page and our server compress for each other, which the page only sees in the
 // attribute extensions.

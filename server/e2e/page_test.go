@@ -35,8 +35,15 @@ type console struct {
 func openTab(t testing.TB, b browser, url string) *tab {
 	t.Helper()
 	p := newTab(t, b)
-	p.do(chromedp.Navigate(url))
+	p.do(chromedp.Navigate(url), ignoreNetwork)
 	return p
+}
+
+// ignoreNetwork has Chromium no longer report what a page sends and receives: it would write
+// every frame out for us, which takes longer than most tests. A tab that navigates needs its
+// reports.
+func ignoreNetwork(ctx context.Context, t *chromedp.Target) (v chromedp.Void, err error) {
+	return v, t.Call(ctx, "Network.disable", struct{}{}, nil)
 }
 
 func newTab(t testing.TB, b browser) *tab {

@@ -9,11 +9,13 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -49,12 +51,23 @@ func python(script string) peer {
 // start starts the peer with an argument, which it gets as JSON.
 func (p peer) start(t testing.TB, arg any) *process {
 	t.Helper()
-	if exec.Command(p.check[0], p.check[1:]...).Run() != nil {
+	if !p.isThere() {
 		missing(t, p.install)
 	}
 	text, err := json.Marshal(arg)
 	assert.NoError(t, err)
 	return start(t, p.command[0], append(p.command[1:len(p.command):len(p.command)], string(text))...)
+}
+
+// there holds what checks found, by their command.
+var there sync.Map
+
+// isThere runs the check, once for all tests.
+func (p peer) isThere() bool {
+	check, _ := there.LoadOrStore(fmt.Sprint(p.check), sync.OnceValue(func() bool {
+		return exec.Command(p.check[0], p.check[1:]...).Run() == nil
+	}))
+	return check.(func() bool)()
 }
 
 // report waits for the end of a peer and returns the object that it printed last.
