@@ -196,8 +196,7 @@ func TestHandshakeTimeout(t *testing.T) {
 			for _, request := range []string{"", "GET / HT", goodRequest[:len(goodRequest)-1]} {
 				c := srv.connect(t)
 				if request != "" && !w.secure {
-					_, err := c.Write([]byte(request))
-					assert.NoError(t, err)
+					_, _ = c.Write([]byte(request)) // too late on a busy machine
 				}
 				n, err := c.Read(make([]byte, 1))
 				assert.True(t, n == 0 && err != nil, "an answer to an incomplete request")

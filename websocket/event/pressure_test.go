@@ -27,6 +27,12 @@ func TestAsksAndDoesNotListen(t *testing.T) {
 	for _, size := range []int{100, 4 << 10, 100 << 10} {
 		t.Run(fmt.Sprintf("messages of %d bytes", size), func(t *testing.T) {
 			everyWay(t, func(t *testing.T, w way) {
+				total := total
+				if raced && w.network != "tcp" {
+					total /= 4 // the kernel takes less
+				} else if raced && size < 100<<10 {
+					return // so many messages would take long
+				}
 				var o opened
 				h := o.handler()
 				var handled atomic.Int64
@@ -47,6 +53,7 @@ func TestAsksAndDoesNotListen(t *testing.T) {
 				before := liveBytes()
 				var wg sync.WaitGroup
 				defer wg.Wait()
+				defer peer.Close() // or a failure would wait for ever
 				wg.Go(func() {
 					for range batches {
 						if _, err := peer.Write(batch); err != nil {
@@ -63,6 +70,9 @@ func TestAsksAndDoesNotListen(t *testing.T) {
 				}
 				assert.True(t, handled.Load() < int64(messages*size), "everything was read")
 				held := liveBytes() - before
+				for start := time.Now(); held >= 4<<20 && time.Since(start) < patience; held = liveBytes() - before {
+					time.Sleep(10 * time.Millisecond) // it has only paused, on a busy machine
+				}
 				assert.True(t, held < 4<<20, fmt.Sprintf("%d bytes are held", held))
 				assert.True(t, c.Queued() <= 1<<20+len(echoed), fmt.Sprintf("%d bytes are queued", c.Queued()))
 				got := make([]byte, len(echoed))
@@ -91,7 +101,11 @@ func appendEcho(b, p []byte) []byte {
 // handler whose peer reads: it is not taken for slow.
 func TestAnswersAreLarge(t *testing.T) {
 	everyWay(t, func(t *testing.T, w way) {
-		const answer, asked = 40 << 10, 100
+		const answer = 40 << 10
+		asked := 100
+		if raced {
+			asked = 30
+		}
 		srv := w.serve(t, event.Handler{OnMessage: func(c *event.Conn, _ websocket.MessageType, p []byte) {
 			_ = c.Send(websocket.Binary, numbered(int(p[0]), answer))
 		}}, event.Options{MaxQueue: 128 << 10, Compression: &websocket.Compression{}})

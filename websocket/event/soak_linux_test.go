@@ -53,7 +53,7 @@ func TestSoak(t *testing.T) {
 				},
 			}, event.Options{
 				MaxQueue: 256 << 10, Compression: &websocket.Compression{}, WriteTimeout: time.Second,
-				CloseTimeout: time.Second, HandshakeTimeout: time.Second, PingInterval: 500 * time.Millisecond,
+				CloseTimeout: time.Second, PingInterval: 500 * time.Millisecond,
 				Panicked: func(*event.Conn, any, []byte) {},
 			})
 			c := srv.dial(t, nil) // the first has the loops started

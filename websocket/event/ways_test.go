@@ -60,6 +60,17 @@ func everyWay(t *testing.T, f func(t *testing.T, w way)) {
 	}
 }
 
+// everyWayAtOnce runs f for all ways at the same time: for tests that wait, and not for what
+// takes the processor.
+func everyWayAtOnce(t *testing.T, f func(t *testing.T, w way)) {
+	t.Helper()
+	var all sync.WaitGroup
+	for _, w := range ways {
+		all.Go(func() { t.Run(w.name, func(t *testing.T) { f(t, w) }) })
+	}
+	all.Wait()
+}
+
 // everyPlainWay runs f for each way that uses descriptors.
 func everyPlainWay(t *testing.T, f func(t *testing.T, w way)) {
 	t.Helper()
@@ -164,6 +175,7 @@ func (s *served) connect(t testing.TB) net.Conn {
 func (s *served) script(t testing.TB, header ...string) *wstest.Script {
 	t.Helper()
 	p := wstest.NewScript(t, s.connect(t), wstest.Client)
+	p.SetTimeout(patience)
 	p.ClientHandshake("/", append(header, "Host: example.com")...)
 	return p
 }
@@ -172,6 +184,7 @@ func (s *served) script(t testing.TB, header ...string) *wstest.Script {
 func scriptOn(t testing.TB, c net.Conn) *wstest.Script {
 	t.Helper()
 	p := wstest.NewScript(t, c, wstest.Client)
+	p.SetTimeout(patience)
 	p.ClientHandshake("/", "Host: example.com")
 	return p
 }
@@ -198,12 +211,15 @@ func (s *served) dial(t testing.TB, z *websocket.Compression) *websocket.Conn {
 	return c
 }
 
+// patience is how long a test waits for what must come.
+const patience = 20 * time.Second
+
 // within returns what comes from ch, and fails the test if nothing does for a long time.
 func within[T any](t testing.TB, ch <-chan T, what string) (v T) {
 	t.Helper()
 	select {
 	case v = <-ch:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("waited in vain for %s", what)
 	}
 	return v
