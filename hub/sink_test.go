@@ -107,7 +107,7 @@ func (r *tape) list() []string {
 func (r *tape) expect(t *testing.T, want ...string) {
 	t.Helper()
 	var got []string
-	for range 2000 {
+	for range 20_000 {
 		got = append(got, r.list()...)
 		if len(got) >= len(want) {
 			break
