@@ -130,6 +130,10 @@ func testServerComesBack(t *testing.T, b browser) {
 		// This server keeps messages in memory, and so cannot tell that none was missed.
 		ann.equal(gaps, i+1)
 	}
+	// Nobody left, so nobody is told to have joined again.
+	joined := notes + `.filter((n) => n.startsWith("join"))`
+	ann.equal(joined, []string{"join: Bob joined"})
+	bob.equal(joined, []string{})
 	assert.Equal(t, ann.console.problems(restarting), nil)
 	assert.Equal(t, bob.console.problems(restarting), nil)
 }

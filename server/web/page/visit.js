@@ -11,6 +11,9 @@ const HISTORY = 50;
 /** A name that somebody had is listed so long after there is a new one, in ms. */
 const LINGERS = 10_000;
 
+/** Who was here when the connection was lost, and is back so soon after it, in ms, never left. */
+const RETURNS = 30_000;
+
 /** More people than this who come or go together are counted, not named. */
 const MOST_NAMED = 5;
 
@@ -27,6 +30,8 @@ export class Visit extends EventTarget {
   #onWay = new Map(); // id → what was written here and has not come back
   #former = new Map(); // name that somebody had → until when it may still be listed, in ms
   #taken = new Set(); // names that somebody takes instead
+  #met = new Set(); // names of those who were here when the connection was lost
+  #metUntil = 0; // they are not told as new until then, in ms
   #entered = Date.now();
   #lostAt = null; // when the connection ended, if it was open before
   #stop = new AbortController();
@@ -100,9 +105,12 @@ export class Visit extends EventTarget {
   #linked({ code, reason }) {
     const { state } = this.#duplex;
     if (state === "open") {
+      this.#metUntil = Date.now() + RETURNS;
       for (const entry of this.#onWay.values()) if (entry.state === "waiting") this.#show(entry, "sent");
     } else if (state !== "connecting") {
       this.#lostAt ??= new Date();
+      if (this.#metUntil < Date.now()) this.#met.clear();
+      for (const name of this.#people.here) this.#met.add(name);
       for (const entry of this.#onWay.values()) if (entry.state === "sent") this.#show(entry, "waiting");
       if (reason && !USUAL.includes(code)) {
         this.#log.note("closed", `The server closed the connection: ${reason} (${code})`);
@@ -151,6 +159,8 @@ export class Visit extends EventTarget {
 
   #note(kind, what, names) {
     const told = names.filter((name) => {
+      const met = this.#met.delete(name) && Date.now() < this.#metUntil;
+      if (kind === "join" && met) return false; // nobody was told that they left
       if (kind === "join" && this.#taken.delete(name)) return false; // as a new name it was told
       return name !== this.#me.name && !this.#isFormer(name);
     });
