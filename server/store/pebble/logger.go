@@ -35,6 +35,10 @@ func (s *Store) backgroundError(err error) {
 	if errors.Is(err, lsm.ErrCancelledCompaction) {
 		return
 	}
+	select {
+	case s.failing <- err:
+	default:
+	}
 	s.o.Log.Error("pebble: tidying up has failed, and will be tried again", "dir", s.dir, "error", err)
 	time.Sleep(backgroundPause)
 }

@@ -20,7 +20,7 @@ const format = 1
 // Open opens the store in a directory, which is made if it is not there. nil options are
 // the defaults. The error says what to do.
 func Open(dir string, o *Options) (*Store, error) {
-	s := &Store{o: o.withDefaults(), dir: dir}
+	s := &Store{o: o.withDefaults(), dir: dir, failing: make(chan error, 1)}
 	if err := s.o.fs.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("pebble: the directory %s cannot be made; make it, and let this user write to it: %w", dir, err)
 	}
@@ -28,21 +28,24 @@ func Open(dir string, o *Options) (*Store, error) {
 	if errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("pebble: the directory %s cannot be written to; let this user write to it: %w", dir, err)
 	}
+	if _, ok := errors.AsType[*fs.PathError](err); ok { // it has not come to locking
+		return nil, fmt.Errorf("pebble: the directory %s cannot be written to: %w", dir, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("pebble: the directory %s is in use by another duplex; stop it, or give this one a directory of its own: %w", dir, err)
 	}
+	s.lock = lock
 	if err := s.open(lock); err != nil {
-		lock.Close()
 		return nil, err
 	}
-	s.lock = lock
 	return s, nil
 }
 
-func (s *Store) open(lock *lsm.Lock) (err error) {
+// open opens the database, or unlocks the directory.
+func (s *Store) open(lock *lsm.Lock) error {
 	cache := lsm.NewCache(s.o.CacheBytes)
 	defer cache.Unref() // the database keeps it
-	s.db, err = lsm.Open(s.dir, s.tuned(cache, lock))
+	err := s.openDatabase(s.tuned(cache, lock))
 	switch {
 	case err == nil:
 	case strings.Contains(err.Error(), "unknown format major version"): // it has no type
@@ -52,9 +55,38 @@ func (s *Store) open(lock *lsm.Lock) (err error) {
 	}
 	if err := s.begin(); err != nil {
 		s.db.Close()
+		s.lock.Close()
 		return err
 	}
 	return nil
+}
+
+// openDatabase opens the database, or unlocks the directory. What its log has it writes to
+// sorted files first, and tries that for ever: if it fails, as it does on a full disk, it is left to
+// itself. It has the directory until the disk allows what it wants.
+func (s *Store) openDatabase(o *lsm.Options) error {
+	var db *lsm.DB
+	opened := make(chan error, 1)
+	go func() {
+		var err error
+		db, err = lsm.Open(s.dir, o)
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		if s.db = db; err != nil {
+			s.lock.Close()
+		}
+		return err
+	case err := <-s.failing:
+		go func() {
+			if <-opened == nil {
+				db.Close()
+			}
+			s.lock.Close()
+		}()
+		return err
+	}
 }
 
 func (s *Store) newer(err error) error {

@@ -39,6 +39,7 @@ type Store struct {
 	sessions sync.Mutex // held while sessions are written
 
 	writing sync.Mutex            // held while a batch enters the database
+	failing chan error            // gets what first fails in the background; for the one who opens
 	stuck   bool                  // the database panicked, and keeps its locks
 	broken  atomic.Pointer[error] // why nothing more is written
 
