@@ -47,7 +47,8 @@ func (s *Session) Resume(topic string) (c Cursor, known, lost bool) {
 }
 
 // Advance says that the client has received everything of topic up to c. A cursor that
-// is not ahead of the one before, in its epoch, changes nothing, nor does a call
+// is not ahead of the one before, in its epoch, changes nothing but the time of one and
+// the same position, if that is an earlier one; nor does a call
 // after another one has opened the session, or after Close. It does not wait for
 // the disk: after a crash a session may be a second behind.
 //
@@ -110,7 +111,7 @@ func (st *sessionState) advance(topic string, c Cursor) (moved, first bool) {
 	switch {
 	case found:
 		was := st.positions[i].at
-		moved = c.Epoch != was.Epoch || c.Offset > was.Offset
+		moved = c.Epoch != was.Epoch || c.Offset > was.Offset || c.Offset == was.Offset && c.Time < was.Time
 		if moved {
 			st.positions[i].at = c
 		}

@@ -35,7 +35,7 @@ type member struct {
 
 	mu     sync.Mutex // guards what follows; Conn's methods may be called with it
 	flow   wire.Flow
-	at     hub.Cursor     // of the last message that was sent
+	at     hub.Cursor     // of the last message that was sent; before the first, what was asked for
 	early  []*hub.Message // those that came before there was a socket, no more than one or what a fan gathers
 	end    *ending        // why nothing is sent any more, nil while it is
 	held   bool           // it wants no more until its window is open
@@ -223,7 +223,7 @@ func (m *member) Notify(s *hub.Subscription, n hub.Notice) {
 
 // attached takes the position at which the subscription begins.
 func (m *member) attached(topic string, n hub.Notice) {
-	if n.Gap || m.lost {
+	if (n.Gap || m.lost) && !m.knows(n.At) {
 		m.tellGap(n.At)
 		return
 	}
@@ -234,9 +234,25 @@ func (m *member) attached(topic string, n hub.Notice) {
 	}
 }
 
+// knows tells whether the peer has been told that there is a gap behind a position.
+func (m *member) knows(at hub.Cursor) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.at.Time == 0 && m.at.Offset == at.Offset && m.at.Epoch == at.Epoch
+}
+
 // tellGap closes the socket with the position behind the gap. A session goes on behind it
 // only if the peer answers this very code, see closed: until then it was not told.
+//
+// If the topic keeps the latest message of each key, these come first behind a gap, and
+// the position is the one before it. Then the cursor has no time, and whoever comes with
+// it is one who knows.
 func (m *member) tellGap(at hub.Cursor) {
+	m.mu.Lock()
+	if at.Offset == m.at.Offset {
+		at.Time = 0
+	}
+	m.mu.Unlock()
 	m.finish(ending{code: statusGap, reason: "gap after=" + at.String(), gap: at})
 }
 

@@ -179,6 +179,7 @@ func (w *Wire) join(r *http.Request) (*member, error) {
 	if !start.Self {
 		o.Except = m.from
 	}
+	m.at = o.After
 	if m.sub, err = w.hub.Subscribe(topic, m, o); err != nil {
 		m.leave()
 		return nil, err
