@@ -28,7 +28,8 @@ type Message struct {
 	Data []byte // of a message received it is the receiver's
 
 	// Key, if not empty, names what the message is the latest state of. At most
-	// 128 bytes.
+	// 128 bytes. A message with a Key and no Data says that there is no such state
+	// any more.
 	Key string
 
 	// ID makes it harmless to publish the message again, also by another process:

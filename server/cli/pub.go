@@ -20,7 +20,7 @@ type pubCommand struct {
 	Server   string        `short:"S" default:"ws://127.0.0.1:8080" placeholder:"URL" env:"DUPLEX_SERVER" help:"The server (default ${default}): ws://, wss:// or, as in localhost:8080, neither, which means ws://."`
 	JSON     bool          `name:"json" short:"j" env:"DUPLEX_PUB_JSON" help:"The message is JSON, or the input a sequence of JSON values."`
 	Binary   bool          `short:"b" env:"DUPLEX_PUB_BINARY" help:"The message is bytes, or all of the input is one message of bytes."`
-	Key      string        `placeholder:"KEY" env:"DUPLEX_PUB_KEY" help:"What the message is the latest state of, for topics that keep the latest of each key."`
+	Key      string        `placeholder:"KEY" env:"DUPLEX_PUB_KEY" help:"What the message is the latest state of, for topics that keep the latest of each key. An empty message removes the key."`
 	ID       string        `name:"id" placeholder:"ID" env:"DUPLEX_PUB_ID" help:"Publish once only, however often the command is repeated within some minutes. Messages of the input get ID.1, ID.2 and so on."`
 	Timeout  time.Duration `default:"30s" placeholder:"DURATION" env:"DUPLEX_PUB_TIMEOUT" help:"Give up when for so long nothing could be stored (default ${default})."`
 	Header   []string      `short:"H" sep:"none" placeholder:"'NAME: VALUE'" env:"DUPLEX_PUB_HEADER" help:"Add a header to the request. May be repeated."`
@@ -166,6 +166,8 @@ func (c *pubCommand) check(data []byte) error {
 	switch {
 	case c.JSON && !json.Valid(data):
 		return errors.New("it is not JSON")
+	case c.JSON && !utf8.Valid(data):
+		return errors.New("it is not UTF-8, which JSON must be")
 	case !c.JSON && !c.Binary && !utf8.Valid(data):
 		return errors.New("it is not UTF-8, which text must be; --binary publishes all of the input as bytes")
 	}

@@ -75,6 +75,8 @@ func TestPub(t *testing.T) {
 			says: "duplex: line 2 of the input: it is not UTF-8, which text must be; --binary publishes all of the input as bytes; nothing was published from there on\n"},
 		{name: "not JSON", args: []string{"--json"}, in: "1\n{", want: []string{"json  1"}, status: 2,
 			says: "duplex: value 2 of the input: it is not JSON: unexpected EOF; nothing was published from there on\n"},
+		{name: "JSON that is not UTF-8", args: []string{"--json"}, in: "1\n\"\xff\"", want: []string{"json  1"}, status: 2,
+			says: "duplex: value 2 of the input: it is not UTF-8, which JSON must be; nothing was published from there on\n"},
 		{name: "an argument that is not JSON", args: []string{"--json", "{"}, status: 2, says: "duplex: the message: it is not JSON; nothing was published"},
 		{name: "too large", in: "a\n" + strings.Repeat("x", 1<<20+1) + "\n", want: []string{"text  a"}, status: 2, says: "duplex: message 2 of the input: the message has 1048577 bytes; at most 1048576 are allowed; "},
 		{name: "too large alone", args: []string{"-b"}, in: strings.Repeat("x", 2<<20), status: 2, says: "duplex: "},
