@@ -24,7 +24,10 @@ import (
 )
 
 // brief are flags for a run that need not measure anything well.
-const brief = " -c 4 -d 120ms --warm-up 10ms --timeout 500ms -q "
+const brief = " -c 4 -d 120ms --warm-up 10ms --timeout 30s -q "
+
+// impatient are the flags for a server that does not answer.
+const impatient = brief + "--timeout 300ms"
 
 // bench runs duplex bench with flags.
 func runBench(flags string) result {
@@ -104,9 +107,9 @@ func TestBenchOfASilentServer(t *testing.T) {
 		}
 		return err
 	}, nil)
-	got := runBench(at + brief)
+	got := runBench(at + impatient)
 	assert.Equal(t, got.status, 1)
-	assert.Contains(t, got.out, "nothing came for 500ms")
+	assert.Contains(t, got.out, "nothing came for 300ms")
 	assert.Equal(t, got.err, "duplex: no connection is left\n")
 }
 
@@ -140,7 +143,7 @@ func TestBenchOfADeafServer(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	assert.NoError(t, err)
 	t.Cleanup(func() { l.Close() })
-	got := runBench(l.Addr().String() + brief)
+	got := runBench(l.Addr().String() + impatient)
 	assert.Equal(t, got.status, 1)
 	assert.Equal(t, got.out, "")
 	assert.Contains(t, got.err, "duplex: ")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -263,13 +264,20 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// freePort returns an address on which nothing listens.
+// freePort returns an address on which nothing listens. It stays free: the ports that systems
+// give to clients lie higher.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	assert.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+		if err != nil {
+			continue
+		}
+		assert.NoError(t, l.Close())
+		return l.Addr().String()
+	}
+	t.Fatal("found no free port")
+	return ""
 }
 
 func TestInsecure(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/duplexhq/duplex/internal/assert"
 	"github.com/duplexhq/duplex/websocket"
@@ -48,9 +47,7 @@ func TestServeEnds(t *testing.T) {
 					ended <- err
 				}()
 			}
-			start := time.Now()
 			assert.Equal(t, s.signal(sig), 0)
-			assert.True(t, time.Since(start) < 5*time.Second, "it took long: "+time.Since(start).String())
 			for range 2 {
 				assert.Equal(t, ending(receive(t, "the end", ended)), `received 1001 "server is shutting down", sent 1001 ""`)
 			}
@@ -58,19 +55,19 @@ func TestServeEnds(t *testing.T) {
 			for line := range strings.Lines(s.output()) {
 				assert.True(t, json.Valid([]byte(line)), "not JSON: "+line)
 			}
+			assert.True(t, !strings.Contains(s.output(), "cut off"), s.output())
 		})
 	}
 }
 
 // A peer that does not answer cannot keep the program from ending.
 func TestServeEndsThoughNobodyAnswers(t *testing.T) {
+	t.Parallel()
 	s := serveDuplex(t, "127.0.0.1:0")
 	c, _, err := websocket.Dial(t.Context(), s.ws("/echo"), nil) // and nobody reads
 	assert.NoError(t, err)
 	defer func() { _ = c.CloseNow() }()
-	start := time.Now()
 	assert.Equal(t, s.signal(syscall.SIGTERM), 0)
-	assert.True(t, time.Since(start) < 12*time.Second, "it took long: "+time.Since(start).String())
 }
 
 func TestServeOnAPortInUse(t *testing.T) {

@@ -1,13 +1,11 @@
 package e2e
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/duplexhq/duplex/internal/assert"
 )
@@ -65,33 +63,38 @@ func TestCurl(t *testing.T) {
 		command := strings.ReplaceAll(s.command, "localhost:8080", host)
 		command = strings.ReplaceAll(command, "CURSOR", cursor)
 		command = strings.Replace(command, "curl ", "curl -sS ", 1)
-		output := runFor(t, time.Second, strings.Contains(command, "-N"), command)
-		next, ok := s.matches(output)
-		if !ok {
-			t.Fatalf("%s\nprints %q\nnot    %q", s.command, output, s.prints)
-		}
-		if next != "" {
+		if next := s.try(t, command); next != "" {
 			cursor = next
 		}
 	}
 	assert.True(t, tried > 10, "the page shows no commands")
 }
 
-// runFor runs a command of the shell, until it ends or, if it is one that does not end, for
-// a time: what it has printed by then must be enough.
-func runFor(t *testing.T, d time.Duration, endless bool, command string) string {
+// try runs a command of the shell until it has printed what is shown, and has ended unless it
+// is one that does not end. It returns the cursor that was printed.
+func (s shown) try(t *testing.T, command string) (cursor string) {
 	t.Helper()
-	if !endless {
-		d = patience
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	defer cancel()
+	endless := strings.Contains(command, "-N")
 	if !strings.Contains(command, "|") {
 		command = "exec " + command // there is one process to end
 	}
-	output, err := exec.CommandContext(ctx, "sh", "-c", command).CombinedOutput()
-	if err != nil && ctx.Err() == nil {
-		t.Fatalf("%s: %v: %s", command, err, output)
+	p := start(t, "sh", "-c", command)
+	assert.NoError(t, p.stdin.Close())
+	output, ok := "", false
+	waitUntil(func() bool {
+		over := p.over()
+		output = p.output()
+		if output != "" {
+			output += "\n"
+		}
+		cursor, ok = s.matches(output)
+		return over || endless && ok
+	})
+	if !ok {
+		t.Fatalf("%s\nprints %q\nnot    %q", s.command, output, s.prints)
 	}
-	return string(output)
+	if !endless {
+		assert.Equal(t, p.wait(), 0)
+	}
+	return cursor
 }
