@@ -1,6 +1,8 @@
 package json
 
 import (
+	"bytes"
+	"slices"
 	"sync"
 
 	"github.com/duplexhq/duplex/hub"
@@ -53,10 +55,27 @@ func frameOf(m *hub.Message) *websocket.Prepared {
 
 func encodeAny(m *hub.Message) any { return encode(m, "") }
 
+// largePayload is how many bytes a payload has that is not encoded for each filter anew: a
+// client may have a thousand filters that match one topic, and everybody waits meanwhile.
+const largePayload = 4 << 10
+
 // encode makes the frame of a message for the subscriptions with a filter, "" for those
 // of its topic.
 func encode(m *hub.Message, filter string) *websocket.Prepared {
+	if filter != "" && len(m.Payload) >= largePayload {
+		return prepare(func(dst []byte) []byte { return appendWithSub(dst, frameOf(m).Payload(), filter) })
+	}
 	return prepare(func(dst []byte) []byte { return wire.AppendMessage(dst, m, true, filter) })
+}
+
+// appendWithSub appends {"t":"…","sub":"FILTER",… where encoded is {"t":"…",…
+func appendWithSub(dst, encoded []byte, filter string) []byte {
+	head := bytes.IndexByte(encoded, ',') + 1 // no topic has a comma
+	dst = slices.Grow(dst, len(encoded)+len(filter)+len(`"sub":"",`))
+	dst = append(dst, encoded[:head]...)
+	dst = append(dst, `"sub":`...)
+	dst = append(wire.AppendString(dst, filter), ',')
+	return append(dst, encoded[head:]...)
 }
 
 func encodePresence(c *hub.PresenceChange) any {

@@ -36,8 +36,12 @@ func (s *socket) publish(q *request) error {
 	return nil
 }
 
-// notStored tells the log that a message of the socket was not stored, once.
+// notStored tells the log that a message of the socket was not stored, once, if that is not
+// the fault of its client.
 func (s *socket) notStored(topic string, err error) {
+	if _, later, _ := wire.Describe(err); !later {
+		return
+	}
 	s.mu.Lock()
 	again := s.warn
 	s.warn = true
