@@ -231,21 +231,26 @@ func TestDatabasePanics(t *testing.T) {
 
 // More topics than the cache has: what is known of each is right.
 func TestManyTopics(t *testing.T) {
+	const topics, batches = infoCacheSize * 5 / 4, 10
 	s := openOn(t, vfs.NewMem(), Options{Sync: SyncOff, MinFree: -1})
 	var offset uint64
 	topic := func(i int) string { return fmt.Sprint("topic.", i) }
-	for range 2 {
-		for first := 0; first < 2*infoCacheSize; first += 4096 {
-			batch := make([]hub.Entry, 4096)
-			for i := range batch {
-				offset++
-				batch[i] = hub.Entry{Message: &hub.Message{Topic: topic(first + i), At: hub.Cursor{Offset: offset}}}
+	appendTo := func(step int) {
+		var batch []hub.Entry
+		for i := 0; i < topics; i += step {
+			offset++
+			batch = append(batch, hub.Entry{Message: &hub.Message{Topic: topic(i), At: hub.Cursor{Offset: offset}}})
+			if len(batch) == topics/batches || i+step >= topics {
+				assert.NoError(t, s.Append(batch))
+				batch = nil
 			}
-			assert.NoError(t, s.Append(batch))
 		}
 	}
-	assert.True(t, len(s.infos.young)+len(s.infos.old) < 2*infoCacheSize, "the cache is bounded")
-	for i := 0; i < 2*infoCacheSize; i += 7 {
+	const some = 7
+	appendTo(1)
+	appendTo(some)
+	assert.True(t, len(s.infos.young)+len(s.infos.old) < topics, "the cache is bounded")
+	for i := 0; i < topics; i += some {
 		info, err := s.Info(topic(i))
 		assert.NoError(t, err)
 		assert.Equal(t, info.Messages, 2)
