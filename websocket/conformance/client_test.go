@@ -47,8 +47,9 @@ func (h *hosted) get(t *testing.T) (status int, body string) {
 }
 
 func TestCheckClientsReports(t *testing.T) {
+	t.Parallel() // it may wait for a second client to say goodbye to
 	done := 0
-	h := startHost(t.Context(), t, &Options{Run: aFew, Progress: func(p Progress) { done = p.Done }})
+	h := startHost(t.Context(), t, &Options{Run: aFew, Timeout: patience, Progress: func(p Progress) { done = p.Done }})
 	b := &breed{}
 	for range len(selected(aFew)) {
 		assert.NoError(t, b.dial(t.Context(), "ws://"+h.addr+"/"))
@@ -76,7 +77,8 @@ func selected(run string) []Test {
 // connection that says nothing do not disturb a run, and that the person is told
 // what to do.
 func TestOthersConsumeNoTest(t *testing.T) {
-	h := startHost(t.Context(), t, &Options{Run: aFew, Timeout: quick})
+	t.Parallel() // it waits for connections that say nothing to be given up
+	h := startHost(t.Context(), t, &Options{Run: aFew, Timeout: time.Second})
 	status, page := h.get(t)
 	assert.Equal(t, status, http.StatusOK)
 	assert.Contains(t, page, "0 of 19 tests are done")
@@ -99,7 +101,8 @@ func TestOthersConsumeNoTest(t *testing.T) {
 }
 
 func TestClientsVanish(t *testing.T) {
-	h := startHost(t.Context(), t, &Options{Run: aFew, Timeout: 50 * time.Millisecond})
+	t.Parallel() // it waits
+	h := startHost(t.Context(), t, &Options{Run: aFew, Timeout: quick})
 	b := &breed{}
 	for range 3 {
 		assert.NoError(t, b.dial(t.Context(), "ws://"+h.addr+"/"))
@@ -110,7 +113,7 @@ func TestClientsVanish(t *testing.T) {
 	r, err := h.wait()
 	assert.Equal(t, len(r.Results), 3)
 	assert.Contains(t, err.Error(), "websocket: conformance: stopped after 3 of 19 tests: "+
-		`the client did not come back within 750ms after the test "`+selected(aFew)[2].ID()+`"`)
+		`the client did not come back within 3s after the test "`+selected(aFew)[2].ID()+`"`)
 	assert.Contains(t, err.Error(), "a connection came to nothing: 0 bytes and no request: EOF")
 }
 
@@ -131,8 +134,9 @@ func TestCheckClientsStops(t *testing.T) {
 }
 
 func TestCheckClientsOverTLS(t *testing.T) {
+	t.Parallel() // it may wait as well
 	b := &breed{secure: true}
-	o := &Options{Run: aFew, TLS: &tls.Config{Certificates: []tls.Certificate{certificate()}}}
+	o := &Options{Run: aFew, Timeout: patience, TLS: &tls.Config{Certificates: []tls.Certificate{certificate()}}}
 	h := startHost(t.Context(), t, o)
 	for range len(selected(aFew)) {
 		assert.NoError(t, b.dial(t.Context(), "wss://"+h.addr+"/"))
@@ -146,7 +150,7 @@ func TestCheckClientsOverTLS(t *testing.T) {
 // TestParallelClients shows that connections at the same time are tests at the same
 // time, as far as Options.Parallel lets them.
 func TestParallelClients(t *testing.T) {
-	h := startHost(t.Context(), t, &Options{Run: aFew, Parallel: 3})
+	h := startHost(t.Context(), t, &Options{Run: aFew, Timeout: patience, Parallel: 3})
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {

@@ -59,6 +59,9 @@ func TestInflateKeepsToWhatWasAgreed(t *testing.T) {
 		{"a block that does not end", plain, []string{deflated().open(lits("Hello")).cut()}, "ends inside a block"},
 		{"more than anything the suite sends", plain, []string{huge}, "more than 67108864 bytes"},
 	} {
+		if raced && test.payloads[0] == huge {
+			continue // inflates to 128 MiB, by one goroutine
+		}
 		t.Run(test.name, func(t *testing.T) {
 			got, r := inflated(t, test.params, test.payloads...)
 			if test.problem != "" {
@@ -96,13 +99,17 @@ func TestDeflateIsUnsupportedWithout(t *testing.T) {
 // TestDeflateTakesAnyParameters shows that no endpoint is judged by rules that were
 // not agreed on, whatever it wants and can.
 func TestDeflateTakesAnyParameters(t *testing.T) {
-	for _, c := range []deflate.Config{
+	configs := []deflate.Config{
 		{WindowBits: 8, NoContextTakeover: true}, {PeerNoContextTakeover: true}, {PeerWindowBits: 10, WindowBits: 12},
-	} {
+	}
+	if raced { // takes long for each
+		configs = configs[:1]
+	}
+	for _, c := range configs {
 		for _, role := range []string{"server", "client"} {
 			t.Run(fmt.Sprintf("%s %+v", role, c), func(t *testing.T) {
 				b := breed{compression: &c}
-				r, err := b.check(t, role, &Options{Timeout: 5 * time.Second, Run: `^deflate/(RFC 7692 §(7\.1\.1 without|7\.1\.2 window|7\.2\.2)|.* messages of 5000 bytes)`})
+				r, err := b.check(t, role, &Options{Timeout: patience, Run: `^deflate/(RFC 7692 §(7\.1\.1 without|7\.1\.2 window|7\.2\.2)|.* messages of 5000 bytes)`})
 				assert.NoError(t, err)
 				for i := range r.Results {
 					res := &r.Results[i]
@@ -118,7 +125,7 @@ func TestDeflateTakesAnyParameters(t *testing.T) {
 func TestRefusalsAreJudgedByWhatIsKnown(t *testing.T) {
 	verdicts := func(b breed, o Options) map[string]Verdict {
 		o.Run = `^limits/§5\.2 binary`
-		o.Timeout = time.Second
+		o.Timeout = patience
 		r, err := b.check(t, "server", &o)
 		assert.NoError(t, err)
 		m := map[string]Verdict{}

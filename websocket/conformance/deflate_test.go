@@ -254,7 +254,11 @@ func TestZeros(t *testing.T) {
 // TestPackers shows that what the suite sends by is what it says, with any
 // parameters, and keeps to the windows.
 func TestPackers(t *testing.T) {
-	for _, params := range allGrants() {
+	grants := allGrants()
+	if raced { // nothing runs at the same time here
+		grants = grants[:len(grants)/4]
+	}
+	for _, params := range grants {
 		for _, traffic := range paramTraffics(0) {
 			for _, role := range []Role{Client, Server} {
 				p := &peer{role: role}
