@@ -17,8 +17,8 @@ import (
 
 // ReadPost returns the message that a POST publishes: the body, of the kind that its
 // Content-Type says, with the key of the query and the ID of Idempotency-Key. The
-// body has at most limit bytes, any number if limit is negative. The errors are
-// those that [Problem] knows.
+// body has at most limit bytes, any number if limit is negative. Nothing of the message is
+// part of the request. The errors are those that [Problem] knows.
 func ReadPost(w http.ResponseWriter, r *http.Request, topic string, limit int64) (*hub.Message, error) {
 	query, err := Query(r)
 	if err != nil {
@@ -36,7 +36,7 @@ func ReadPost(w http.ResponseWriter, r *http.Request, topic string, limit int64)
 	if err != nil {
 		return nil, err
 	}
-	m := &hub.Message{Topic: topic, Payload: body, Key: query.Get("key"), ID: id}
+	m := &hub.Message{Topic: topic, Payload: body, Key: strings.Clone(query.Get("key")), ID: id}
 	if m.Kind, err = kind.check(body); err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -114,7 +115,7 @@ func (a *api) complain(r *http.Request, err error) {
 }
 
 func (a *api) topic(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	topic := r.PathValue("topic")
+	topic := strings.Clone(r.PathValue("topic")) // the hub keeps it, and not the request that it is part of
 	if hub.CheckFilter(topic) == nil && hub.IsFilter(topic) {
 		return nil, wire.ErrWildcards
 	}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/duplexhq/duplex/hub"
@@ -137,7 +138,7 @@ func announce(w http.ResponseWriter) {
 // parse reads what a client asks for. Last-Event-ID, which a browser sends when it
 // comes back to the same URL, is newer than what stands in the URL.
 func parse(r *http.Request) (request, error) {
-	req := request{filter: r.PathValue("topic")}
+	req := request{filter: strings.Clone(r.PathValue("topic"))} // the hub keeps it, and not what it is part of
 	if err := hub.CheckFilter(req.filter); err != nil {
 		return req, err
 	}
@@ -148,6 +149,7 @@ func parse(r *http.Request) (request, error) {
 	if req.start, err = wire.ParseStart(query); err != nil {
 		return req, err
 	}
+	req.start.As = strings.Clone(req.start.As)
 	if id := r.Header.Get("Last-Event-ID"); id != "" {
 		if req.start.After, err = hub.ParseCursor(id); err != nil {
 			return req, err
