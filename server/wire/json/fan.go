@@ -68,7 +68,7 @@ func encode(m *hub.Message, filter string) *websocket.Prepared {
 	return prepare(func(dst []byte) []byte { return wire.AppendMessage(dst, m, true, filter) })
 }
 
-// appendWithSub appends {"t":"…","sub":"FILTER",… where encoded is {"t":"…",…
+// appendWithSub appends what encoded is, {"t":"…",…}, with "sub":"FILTER" behind the topic.
 func appendWithSub(dst, encoded []byte, filter string) []byte {
 	head := bytes.IndexByte(encoded, ',') + 1 // no topic has a comma
 	dst = slices.Grow(dst, len(encoded)+len(filter)+len(`"sub":"",`))
