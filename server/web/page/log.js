@@ -28,14 +28,16 @@ export class Log extends EventTarget {
   #onWay = new Map(); // id → line of a message that has not come back
   #pictures = []; // { figure, url }, oldest first
   #missed = 0; // messages below what can be seen
+  #follows = true; // the end is shown, unless somebody has scrolled up
+  #top = 0; // how far it was scrolled, in pixels
 
   /** The event "missed" tells that the number of messages below changed. */
   constructor(scroller, list) {
     super();
     this.#scroller = scroller;
     this.#list = list;
-    scroller.addEventListener("scroll", () => { if (this.#atEnd()) this.#setMissed(0); }, { passive: true });
-    new ResizeObserver(() => { if (this.#missed === 0) this.#follow(); }).observe(scroller);
+    scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    new ResizeObserver(() => { if (this.#follows) this.#follow(); }).observe(scroller);
   }
 
   get missed() {
@@ -107,7 +109,7 @@ export class Log extends EventTarget {
     this.#pictures = [];
     this.#onWay.clear();
     this.#list.replaceChildren();
-    this.#setMissed(0);
+    this.toEnd();
   }
 
   /** Shows the end of the list. */
@@ -117,7 +119,7 @@ export class Log extends EventTarget {
   }
 
   #add(item, counts = true) {
-    const follows = this.#atEnd();
+    const follows = this.#follows;
     const { value: before = null } = this.#onWay.values().next();
     this.#insert(item, before);
     this.#trim(follows);
@@ -157,7 +159,7 @@ export class Log extends EventTarget {
     const gone = (why) => { figure.replaceChildren(`${what}, ${why}`); URL.revokeObjectURL(url); };
     const img = el("img", { src: url, alt: what });
     const figure = el("figure", { className: "picture" }, img, el("figcaption", {}, what));
-    img.onload = () => { if (this.#missed === 0) this.#follow(); };
+    img.onload = () => { if (this.#follows) this.#follow(); };
     img.onerror = () => gone("which cannot be shown");
     this.#pictures.push({ figure, url, gone });
     if (this.#pictures.length > MOST_PICTURES) this.#pictures.shift().gone("no longer kept");
@@ -170,7 +172,19 @@ export class Log extends EventTarget {
   }
 
   #follow() {
+    this.#follows = true;
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#top = this.#scroller.scrollTop;
+  }
+
+  /** What grows, or the window that gets smaller, moves the end away too; only people go up. */
+  #scrolled() {
+    const { scrollTop } = this.#scroller;
+    if (this.#atEnd()) {
+      this.#follows = true;
+      this.#setMissed(0);
+    } else if (scrollTop < this.#top) this.#follows = false;
+    this.#top = scrollTop;
   }
 
   #setMissed(n) {
