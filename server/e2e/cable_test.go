@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -20,6 +21,7 @@ type cable struct {
 	near, far string // addresses
 	silent    atomic.Bool
 	carried   atomic.Int64 // bytes from the server
+	ids       atomic.Int64 // parts of them that had the position of an event stream
 	carriers  sync.WaitGroup
 
 	mu       sync.Mutex
@@ -124,7 +126,11 @@ func (m muffler) Write(p []byte) (int, error) {
 	if m.cable.silent.Load() {
 		return len(p), nil
 	}
-	return m.Writer.Write(p)
+	n, err := m.Writer.Write(p)
+	if bytes.Contains(p, []byte("\nid: ")) {
+		m.cable.ids.Add(1)
+	}
+	return n, err
 }
 
 // A client is a program in a room.

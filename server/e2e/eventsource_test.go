@@ -12,12 +12,15 @@ import (
 func TestEventSourceMissesNothing(t *testing.T) {
 	t.Parallel()
 	var s *durable
+	var line *cable
 	page := openPage(t, "eventsource.html", func(origin string) string {
 		s = serveDurable(t, "--origin", origin)
-		return s.url + "/t/numbers"
+		line = newCable(t, s.server)
+		return line.url() + "/t/numbers"
 	})
 	page.waitFor("opened === 1")
-	s.kill() // before anything came
+	waitFor(t, "the position where it begins", func() bool { return line.ids.Load() > 0 })
+	s.kill() // before anything else came
 	p := publishNumbers(t, s.url+"/t/numbers")
 	for opened := 2; opened <= 3; opened++ {
 		s.start()

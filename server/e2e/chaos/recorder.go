@@ -57,6 +57,13 @@ func (r *recorder) ack(a Ack) {
 	}
 }
 
+// acks returns how often a publisher was told that its message is stored.
+func (r *recorder) acks() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.h.Acks)
+}
+
 // killed takes the time of a kill.
 func (r *recorder) killed() {
 	r.mu.Lock()

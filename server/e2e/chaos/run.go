@@ -33,6 +33,10 @@ type Config struct {
 	// Duration is how long there is trouble. What follows takes up to half a minute.
 	Duration time.Duration
 
+	// Acks is how many messages are to be acknowledged: on a machine that is so busy that
+	// they are not after Duration, there is trouble until they are. Default 0.
+	Acks int
+
 	// Log is told of restarts. Default: nobody is.
 	Log func(format string, args ...any)
 }
@@ -47,7 +51,7 @@ var filters = []string{"chaos.*", ">"}
 const rule = "> messages=10000000 bytes=unlimited age=7d lag=128KiB"
 
 // calmPatience is how long everybody has to get to the end when the trouble is over.
-const calmPatience = time.Minute
+const calmPatience = 2 * time.Minute
 
 // A run is a Run under way.
 type run struct {
@@ -199,23 +203,32 @@ func (r *run) within(group *sync.WaitGroup) bool {
 // trouble kills the server, or ends it in order, and starts it again at once, until it is
 // enough.
 func (r *run) trouble() {
-	until := time.NewTimer(r.Duration)
-	defer until.Stop()
+	until := time.Now().Add(r.Duration)
 	for first := true; ; first = false {
-		next := time.NewTimer(3*time.Second + time.Duration(r.rng.Int64N(int64(5*time.Second))))
-		select {
-		case <-next.C:
-		case <-until.C:
-			next.Stop()
+		pause := 3*time.Second + time.Duration(r.rng.Int64N(int64(5*time.Second)))
+		if left := time.Until(until); left < pause && r.rec.acks() >= r.Acks {
+			r.pause(left)
 			return
-		case <-r.ctx.Done():
-			next.Stop()
+		}
+		if !r.pause(pause) {
 			return
 		}
 		if err := r.restart(r.rng.IntN(4) == 0 && !first); err != nil {
 			r.rec.trouble("%v", err)
 			return
 		}
+	}
+}
+
+// pause lets d pass. It returns false if the run is over.
+func (r *run) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.ctx.Done():
+		return false
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // Bounds for what a server takes moments for.
 const (
 	startPatience = 30 * time.Second
-	endPatience   = 20 * time.Second
+	endPatience   = 30 * time.Second
 )
 
 func isEOF(err error) bool { return errors.Is(err, io.EOF) }
