@@ -50,6 +50,7 @@ func TestConflatedOrTold(t *testing.T) {
 					set(t, h, "room", m.key, m.text)
 				}
 				r.expect(t, "attached", "live", "0")
+				trimmed(t, h)
 				r.give(-1)
 				if c.want == nil {
 					c.want = []string{"1", "2", "4"}

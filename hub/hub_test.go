@@ -111,6 +111,7 @@ func TestTrimmedIsAGap(t *testing.T) {
 		one := say(t, h, "room", "1")
 		two := say(t, h, "room", "2")
 		say(t, h, "room", "3", "4")
+		trimmed(t, h)
 		r := newTape()
 		listen(t, h, "room", r, &hub.SubscribeOptions{After: two})
 		r.expect(t, "attached", "3", "4", "live")
@@ -329,6 +330,7 @@ func TestWildcardGap(t *testing.T) {
 		r.expect(t, "attached", "1", "2", "live")
 		say(t, h, "a.1", "5")
 		r.expect(t, "5")
+		trimmed(t, h)
 		r = newTape()
 		listen(t, h, "a.>", r, &hub.SubscribeOptions{After: start})
 		r.expect(t, "attached+gap", "2", "5", "live")
@@ -371,6 +373,7 @@ func TestHistory(t *testing.T) {
 			})
 		}
 		say(t, h, "room", "5", "6")
+		trimmed(t, h)
 		got, err := h.Read(t.Context(), "room", hub.Query{After: one})
 		assert.NoError(t, err)
 		assert.Equal(t, got.Gap, true)

@@ -140,6 +140,13 @@ func say(t testing.TB, h *hub.Hub, topic string, texts ...string) (at hub.Cursor
 	return at
 }
 
+// trimmed returns when a store has removed what is too much of what was published: it does so
+// after the answer, and before it stores anything else.
+func trimmed(t testing.TB, h *hub.Hub) {
+	t.Helper()
+	say(t, h, "elsewhere", "x")
+}
+
 // set publishes the state of a key.
 func set(t testing.TB, h *hub.Hub, topic, key, text string) (at hub.Cursor) {
 	t.Helper()

@@ -321,6 +321,7 @@ func (t *engineTest) comeBackAgain(at hub.Cursor, n int) (got []hub.Cursor) {
 
 func gapAfterTrim(t *engineTest) {
 	at := t.publish("short.x", numbers(1, 100)...)
+	t.publish("elsewhere", "x") // by now a store has removed what is too much
 	t.both(func() {
 		l := t.subscribe("short.x", hub.SubscribeOptions{After: at[0]})
 		l.want("attached with a gap")
