@@ -274,6 +274,10 @@ func TestServerEndsTheTransportFirst(t *testing.T) {
 }
 
 func TestCloseNow(t *testing.T) {
+	size := 1 << 20
+	if raced {
+		size = 200 << 10
+	}
 	overAll(t, nil, func(t *testing.T, a, b *websocket.Conn) {
 		var wait []func() error
 		until := func(f func() error) {
@@ -285,7 +289,7 @@ func TestCloseNow(t *testing.T) {
 				}
 			}))
 		}
-		large := sample(websocket.Binary, 1<<20).Data
+		large := sample(websocket.Binary, size).Data
 		until(func() error { _, _, err := a.Read(t.Context()); return err })
 		until(func() error { return a.Write(t.Context(), websocket.Binary, large) })
 		until(func() error { return a.Write(t.Context(), websocket.Text, []byte("small")) })

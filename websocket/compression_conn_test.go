@@ -26,7 +26,11 @@ import (
 // there is, messages that compress and some that do not. All arrives whole, and what
 // one goroutine wrote arrives in its order.
 func TestCompressedConversation(t *testing.T) {
-	const writers, messages = 10, 40
+	const writers = 10
+	messages := 40
+	if raced {
+		messages = 14
+	}
 	ways := []func(ctx context.Context, c *websocket.Conn, p []byte) error{
 		func(ctx context.Context, c *websocket.Conn, p []byte) error { return c.Write(ctx, websocket.Binary, p) },
 		func(_ context.Context, c *websocket.Conn, p []byte) error { return c.Post(websocket.Binary, p) },
@@ -409,7 +413,11 @@ func TestManyConnectionsShareWorkingMemory(t *testing.T) {
 			z := &websocket.Compression{NoContextTakeover: i%2 == 0, PeerNoContextTakeover: i%3 == 0, WindowBits: 8 + i%8}
 			a, b := transports[0].pair(t, &websocket.AcceptOptions{Compression: z})
 			r := rand.New(rand.NewPCG(1, uint64(i)))
-			for range 30 {
+			rounds := 30
+			if raced {
+				rounds = 10
+			}
+			for range rounds {
 				p := orders(200 + r.IntN(50_000))
 				wait := start(func() error { return writeStream(t.Context(), a, p) })
 				_, reader, err := b.Reader(t.Context())

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"strings"
 	"sync"
 	"testing"
 
@@ -36,15 +38,15 @@ func publishedRuns() []publishedRun {
 	return []publishedRun{
 		{
 			name: "plain", limit: 16 << 20, subprotocols: names, compression: &websocket.Compression{},
-			raced: `^(opening|framing|control|closing|transport)/|^deflate/RFC 7692 §7\.2\.[123]`,
+			raced: `^(opening|control|closing)/|^transport/(RFC|§[147])|^deflate/RFC 7692 §7\.2\.[12]`,
 		},
 		{
 			name: "over TLS", secure: true, limit: 16 << 20, subprotocols: names, compression: &websocket.Compression{},
-			raced: `^(framing|closing)/|^transport/(RFC|§7)`,
+			raced: `^closing/|^transport/(RFC|§7)`,
 		},
 		{
 			name: "with a limit", limit: 1 << 20, told: true, compression: &websocket.Compression{},
-			tests: "^limits/", raced: "^limits/",
+			tests: "^limits/", raced: `^limits/§10\.4 (text|binary|fragments)`,
 		},
 		{
 			name: "without compression", limit: 16 << 20,
@@ -76,6 +78,7 @@ func TestPublishedSuite(t *testing.T) {
 				}
 				r, err := check(t, o)
 				assert.NoError(t, err)
+				again(t, r, *o, func(o *conformance.Options) (*conformance.Report, error) { return check(t, o) })
 				for i := range r.Results {
 					res := &r.Results[i]
 					results.add(role, res)
@@ -89,6 +92,32 @@ func TestPublishedSuite(t *testing.T) {
 	}
 	if !t.Failed() && !raced {
 		results.compare(t)
+	}
+}
+
+// tooLate finds in a problem that something did not come in time.
+var tooLate = regexp.MustCompile(`within \d|did not read for|is still there|timeout`)
+
+// again runs the tests once more that failed because the endpoint took too long, with more
+// time: it may have been the machine that was busy.
+func again(t *testing.T, r *conformance.Report, o conformance.Options, check func(*conformance.Options) (*conformance.Report, error)) {
+	t.Helper()
+	index := map[string]int{}
+	var late []string
+	for i := range r.Results {
+		if res := &r.Results[i]; res.Verdict == conformance.Failed && tooLate.MatchString(res.Problem) {
+			t.Logf("tried again: %s: %s", res.ID(), res.Problem)
+			index[res.ID()], late = i, append(late, regexp.QuoteMeta(res.ID()))
+		}
+	}
+	if late == nil {
+		return
+	}
+	o.Run, o.Timeout = "^("+strings.Join(late, "|")+")$", 8*o.Timeout
+	more, err := check(&o)
+	assert.NoError(t, err)
+	for _, res := range more.Results {
+		r.Results[index[res.ID()]] = res
 	}
 }
 

@@ -36,7 +36,11 @@ func numbered(writer, number int) []byte {
 // TestManyWriters has goroutines write in every way there is. All arrives, and
 // what one of them wrote arrives in its order.
 func TestManyWriters(t *testing.T) {
-	const writers, messages = 15, 80
+	const writers = 15
+	messages := 80
+	if raced {
+		messages = 40
+	}
 	ways := []func(ctx context.Context, c *websocket.Conn, p []byte) error{
 		func(ctx context.Context, c *websocket.Conn, p []byte) error { return c.Write(ctx, websocket.Binary, p) },
 		func(_ context.Context, c *websocket.Conn, p []byte) error { return c.Post(websocket.Binary, p) },

@@ -18,7 +18,11 @@ import (
 
 func TestWriter(t *testing.T) {
 	overAll(t, nil, func(t *testing.T, a, b *websocket.Conn) {
-		for _, n := range []int{0, 1, 16 << 10, 16<<10 + 1, 300_000} {
+		long := 300_000
+		if raced {
+			long = 70_000
+		}
+		for _, n := range []int{0, 1, 16 << 10, 16<<10 + 1, long} {
 			for _, piece := range []int{n, 1000, 16 << 10, 33_333} {
 				m := sample(websocket.Text, n)
 				wait := start(func() error {
