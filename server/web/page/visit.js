@@ -12,7 +12,7 @@ const HISTORY = 50;
 const LINGERS = 10_000;
 
 /** Who was here when the connection was lost, and is back so soon after it, in ms, never left. */
-const RETURNS = 30_000;
+const RETURNS = 60_000;
 
 /** More people than this who come or go together are counted, not named. */
 const MOST_NAMED = 5;
