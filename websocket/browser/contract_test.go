@@ -253,7 +253,7 @@ func TestCloseComesAfterWhatWasSent(t *testing.T) {
 	p.expect("open, OPEN")
 	assert.NoError(t, p.Send(make([]byte, 4<<20)))
 	assert.NoError(t, p.Close(4000, "after it"))
-	assert.Equal(t, p.ReadyState(), browser.Closing)
+	assert.True(t, p.ReadyState() >= browser.Closing, "it is still open")
 	p.expectEnd("close 4000 clean, CLOSED") // the echo comes too late to be an event
 	assert.Equal(t, serverSaw(t, id), "4000 after it")
 	assert.Equal(t, p.BufferedAmount(), int64(0))
@@ -308,7 +308,7 @@ func TestCloseWhileConnecting(t *testing.T) {
 		assert.ErrorIs(t, p.Close(1001, ""), browser.ErrInvalidAccess)
 		assert.Equal(t, p.ReadyState(), browser.Connecting)
 		assert.NoError(t, p.Close(code, ""))
-		assert.Equal(t, p.ReadyState(), browser.Closing)
+		assert.True(t, p.ReadyState() >= browser.Closing, "it still connects") // it may be closed already
 		assert.NoError(t, p.SendText("counted"))
 		p.expectEnd("error, CLOSED", "close 1006 unclean, CLOSED")
 		assert.Equal(t, p.Err().Error(), "websocket: closed before the connection was established")
@@ -346,11 +346,14 @@ func TestBufferedAmountFallsToZero(t *testing.T) {
 	p := dial(t, "/echo")
 	p.expect("open, OPEN")
 	p.OnMessage(nil)
-	for range 100 {
+	most := int64(0)
+	for i := range 100 {
 		assert.NoError(t, p.Send(make([]byte, 50_000)))
+		amount := p.BufferedAmount()
+		assert.True(t, amount <= int64(i+1)*50_000 && amount%50_000 == 0, "the amount is not that of messages that wait")
+		most = max(most, amount)
 	}
-	amount := p.BufferedAmount()
-	assert.True(t, amount > 0 && amount <= 5_000_000 && amount%50_000 == 0, "the amount is not that of messages that wait")
+	assert.True(t, most > 0, "no message ever waits")
 	p.drained()
 	assert.NoError(t, p.Close(1000, ""))
 	p.expectEnd("close 1000 clean, CLOSED")
