@@ -1,5 +1,7 @@
 package hub
 
+import "slices"
+
 // An audience is the live subscriptions of one topic or filter. Whoever owns it holds
 // its lock while he uses it.
 type audience struct {
@@ -48,7 +50,7 @@ func (a *audience) remove(s *Subscription) {
 			g.choosey--
 		}
 		if last == 0 {
-			a.groups = append(a.groups[:i], a.groups[i+1:]...)
+			a.groups = slices.Delete(a.groups, i, i+1)
 		}
 		return
 	}
@@ -77,13 +79,15 @@ func (a *audience) deliver(m *Message) []*Subscription {
 		}
 		if g.fan != nil {
 			a.held = g.fan.DeliverAll(subs, m, a.held)
-			continue
-		}
-		for _, s := range subs {
-			if !s.sink.Deliver(s, m) {
-				a.held = append(a.held, s)
+		} else {
+			for _, s := range subs {
+				if !s.sink.Deliver(s, m) {
+					a.held = append(a.held, s)
+				}
 			}
 		}
+		clear(a.some)
+		a.some = a.some[:0]
 	}
 	for _, s := range a.held {
 		s.pos, s.seen = m.At, m.At
@@ -94,7 +98,6 @@ func (a *audience) deliver(m *Message) []*Subscription {
 
 // choose returns those of subs that want m.
 func (a *audience) choose(subs []*Subscription, m *Message) []*Subscription {
-	a.some = a.some[:0]
 	for _, s := range subs {
 		if s.wants(m) {
 			a.some = append(a.some, s)

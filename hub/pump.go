@@ -142,13 +142,15 @@ func (s *Subscription) goLive() {
 // deliver gives m to those who are live, and returns those who are to be pumped as they
 // asked for more at the same time. The lock of src is held.
 func deliver(src source, m *Message) (wake []*Subscription) {
-	for _, s := range src.audience().deliver(m) {
+	list := src.audience().deliver(m)
+	for _, s := range list {
 		s.state.Store(held)
 		src.hold(s)
 		if s.again.Swap(false) && s.state.CompareAndSwap(held, pumping) {
 			wake = append(wake, s)
 		}
 	}
+	clear(list) // it is scratch, which would keep those who leave
 	return wake
 }
 
