@@ -25,7 +25,9 @@ const subprotocol = "duplex.v1.json"
 type Options struct {
 	// Dial says how each connection is opened and behaves. Its Subprotocols are
 	// not used, and its MaxMessage, which bounds a whole page of history, is
-	// 8 MiB if it is zero. Default: nil, the defaults of websocket.Dial.
+	// 8 MiB if it is zero. A server that allows messages of more than 1 MiB needs
+	// more: what is refused for its size comes again over the next connection.
+	// Default: nil, the defaults of websocket.Dial.
 	Dial *websocket.DialOptions
 
 	// Token is sent to the server before anything else, on each connection.

@@ -52,7 +52,9 @@ func (a access) dial(ctx context.Context, onState func(client.State)) (*client.C
 	if err != nil {
 		return nil, err
 	}
-	d := &websocket.DialOptions{Header: header, Host: header.Get("Host"), TLSConfig: a.tlsConfig()}
+	// How large a message may be is for the server to say: one that is refused would only come
+	// again over the next connection.
+	d := &websocket.DialOptions{Header: header, Host: header.Get("Host"), TLSConfig: a.tlsConfig(), MaxMessage: -1}
 	header.Del("Host")
 	c, err := client.Dial(ctx, u.String(), &client.Options{Dial: d, OnState: onState})
 	var failed *client.DialError
