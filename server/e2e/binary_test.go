@@ -35,6 +35,7 @@ func TestServeAnswers(t *testing.T) {
 
 // On SIGTERM and SIGINT whoever is connected is told, and the program ends.
 func TestServeEnds(t *testing.T) {
+	t.Parallel()
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(sig.String(), func(t *testing.T) {
 			s := serveDuplex(t, "127.0.0.1:0")
@@ -109,6 +110,7 @@ func connect(t *testing.T, input string, args ...string) (stdout, stderr string,
 }
 
 func TestConnect(t *testing.T) {
+	t.Parallel()
 	s := serveDuplex(t, "127.0.0.1:0")
 	testConnect(t, s.ws("/echo"))
 	t.Run("a room", func(t *testing.T) {
@@ -133,6 +135,7 @@ func TestConnect(t *testing.T) {
 
 // The program talks to a server that somebody else wrote, as to ours.
 func TestConnectToNode(t *testing.T) {
+	t.Parallel()
 	f := startForeign(t, node("ws_server.mjs", "ws"))
 	testConnect(t, f.plain+"/echo")
 	t.Run("over TLS", func(t *testing.T) {

@@ -49,6 +49,7 @@ func troubleTime(t *testing.T, usual time.Duration) time.Duration {
 // Whatever happens to the server, to the network and to the clients, what was promised is
 // kept: docs/explain/delivery.md.
 func TestChaos(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name     string
 		durable  bool

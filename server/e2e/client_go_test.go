@@ -68,6 +68,7 @@ func wholeHistory(t testing.TB, c *topics.Client, topic string) (list []topics.M
 // All kinds of messages come as they were, over each form, with cursors that are the
 // same everywhere.
 func TestGoClient(t *testing.T) {
+	t.Parallel()
 	s := serveDuplex(t, freeAddress(t))
 	c := goClient(t, s.url)
 	all := follow(t, c, "orders.>", nil)
@@ -235,6 +236,7 @@ func texts(list []topics.Message) (texts []string) {
 
 // A network that breaks again and again costs nothing but time.
 func TestGoClientOverABadNetwork(t *testing.T) {
+	t.Parallel()
 	s := serveDuplex(t, freeAddress(t))
 	c := newCable(t, s)
 	for _, tt := range []struct {
@@ -273,6 +275,7 @@ func waitUntilOr(condition func() bool, d time.Duration) {
 // A server that is killed in the middle and started again has what it said that it has,
 // and once.
 func TestGoClientOutlivesKill(t *testing.T) {
+	t.Parallel()
 	address, data := freeAddress(t), t.TempDir()
 	s := serveDuplex(t, address, "--data", data)
 	x := &exchange{t: t, url: "ws://" + address, each: 150, publishers: 3, at: 100, disasters: 3}
@@ -286,6 +289,7 @@ func TestGoClientOutlivesKill(t *testing.T) {
 
 // A server without a store tells of what its restart has lost.
 func TestGoClientIsToldOfAGap(t *testing.T) {
+	t.Parallel()
 	address := freeAddress(t)
 	s := serveDuplex(t, address)
 	c := goClient(t, "ws://"+address)
@@ -310,6 +314,7 @@ func TestGoClientIsToldOfAGap(t *testing.T) {
 // A subscription whose messages nobody takes holds up nobody, and has all of them in
 // the end.
 func TestGoClientWithAStuckSubscription(t *testing.T) {
+	t.Parallel()
 	const n = 3000
 	s := serveDuplex(t, freeAddress(t), "--topic", "> messages=100000 bytes=100MiB")
 	c := goClient(t, s.url)

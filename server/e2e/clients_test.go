@@ -152,6 +152,7 @@ func nodeSees(more map[string]string) map[string]string {
 
 // Other people's clients and our server understand each other.
 func TestClients(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		peer peer

@@ -154,6 +154,7 @@ const worst = 75
 // Other people's clients and our server compress for each other, with all that
 // either can ask for.
 func TestCompressingClients(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		peer   peer
@@ -224,6 +225,7 @@ func bounds(o offer) bool {
 
 // Our client and other people's servers compress for each other.
 func TestCompressingServers(t *testing.T) {
+	t.Parallel()
 	for _, s := range []struct {
 		name    string
 		peer    peer
@@ -337,6 +339,7 @@ var compressible = sync.OnceValue(func() (list []websocket.Message) {
 // A page and our server compress for each other, which the page only sees in the
 // attribute extensions.
 func TestCompressionInChromium(t *testing.T) {
+	t.Parallel()
 	page := httptest.NewServer(file("testdata/standard/page.html", "text/html"))
 	t.Cleanup(page.Close)
 	w := &standard{tab: openTab(t, browser{newBrowser(t)}, page.URL)}

@@ -50,6 +50,7 @@ func (s shown) matches(output string) (cursor string, ok bool) {
 
 // Every command of the page about curl does what the page shows.
 func TestCurl(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
 		missing(t, "curl is not installed: apt-get install --no-install-recommends curl")
 	}

@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +23,10 @@ var scratch string
 func TestMain(m *testing.M) {
 	var err error
 	if scratch, err = os.MkdirTemp("", "duplex-e2e"); err != nil {
+		panic(err)
+	}
+	// Tests that run side by side mostly wait: for time to pass, for processes and browsers.
+	if err = flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))); err != nil {
 		panic(err)
 	}
 	status := m.Run()

@@ -58,6 +58,7 @@ func (f *foreign) end(t testing.TB) string {
 
 // Our client and other people's servers understand each other.
 func TestServers(t *testing.T) {
+	t.Parallel()
 	for _, s := range []struct {
 		name  string
 		peer  peer

@@ -14,6 +14,7 @@ import (
 // The WebSocket of a page behaves as its standard (https://websockets.spec.whatwg.org)
 // says, as far as a server has a hand in it.
 func TestStandardInChromium(t *testing.T) {
+	t.Parallel()
 	s := httptest.NewServer(file("testdata/standard/page.html", "text/html"))
 	t.Cleanup(s.Close)
 	url := runApp(t, app.Config{Origins: []string{s.URL}})

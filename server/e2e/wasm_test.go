@@ -29,6 +29,7 @@ const (
 // The contract of package browser holds in a real browser: its tests, built for
 // js/wasm, run and pass in Chromium.
 func TestBrowserContractInChromium(t *testing.T) {
+	t.Parallel()
 	program := build(t, "js", "wasm", "test", "-c", browserPackage)
 	server := serve(t, program)
 	status, output := runInPage(t, server, url.Values{
@@ -60,6 +61,7 @@ func testsIn(t *testing.T, path string) (names []string) {
 
 // One program prints the same events, states and exceptions natively and in Chromium.
 func TestTranscriptInChromium(t *testing.T) {
+	t.Parallel()
 	const source = "./testdata/wasm/transcript"
 	native := exec.CommandContext(t.Context(), build(t, "", "", "build", source), serve(t, ""))
 	want, err := native.CombinedOutput()
