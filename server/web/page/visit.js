@@ -149,22 +149,22 @@ export class Visit extends EventTarget {
     return this.#former.get(name) > Date.now();
   }
 
-  #present({ here, count, join, leave }) {
+  #present({ here, count, join, leave, more }) {
     this.#lostAt = null;
     this.#people = { here, count };
-    this.#note("join", " joined", join);
-    this.#note("leave", " left", leave);
+    this.#note("join", " joined", join, more);
+    this.#note("leave", " left", leave, more);
     this.#changed();
   }
 
-  #note(kind, what, names) {
+  #note(kind, what, names, more) {
     const told = names.filter((name) => {
       const met = this.#met.delete(name) && Date.now() < this.#metUntil;
       if (kind === "join" && met) return false; // nobody was told that they left
       if (kind === "join" && this.#taken.delete(name)) return false; // as a new name it was told
       return name !== this.#me.name && !this.#isFormer(name);
     });
-    if (told.length > MOST_NAMED) this.#log.note(kind, `${told.length} people${what}`);
+    if (told.length > MOST_NAMED) this.#log.note(kind, `${more ? "at least " : ""}${told.length} people${what}`);
     else for (const name of told) this.#log.note(kind, nameOf(name), what);
   }
 

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { Visit } from "../page/visit.js";
+
+const many = (n, prefix = "guest ") => Array.from({ length: n }, (_, i) => prefix + i);
+
+/** A visit of Ann, and what it notes in the log. */
+function visiting(here) {
+  const notes = [], sub = {};
+  const duplex = Object.assign(new EventTarget(), { state: "open", subscribe: () => sub });
+  const log = { note: (kind, ...parts) => notes.push([kind, ...parts]) };
+  new Visit(duplex, "room", { name: "Ann" }, log);
+  let present = new Set(here);
+  const change = ({ join = [], leave = [], more = false, full }) => {
+    present = new Set([...full ?? present, ...join].filter((name) => !leave.includes(name)));
+    sub.onpresence({ here: present, count: present.size, join, leave, more });
+  };
+  const state = (name) => {
+    duplex.state = name;
+    duplex.dispatchEvent(new Event("state"));
+  };
+  change({ full: here });
+  return { notes, change, state };
+}
+
+test("many who come or go together are counted, as far as the server names them", () => {
+  const { notes, change } = visiting(["Ann"]);
+  change({ join: many(6) });
+  change({ join: many(100, "robot "), more: true });
+  change({ leave: many(6) });
+  assert.deepEqual(notes, [["join", "6 people joined"], ["join", "at least 100 people joined"], ["leave", "6 people left"]]);
+});
+
+test("who was here before the server went and is back soon has not joined", (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
+  const { notes, change, state } = visiting(["Ann", ...many(20)]);
+  state("waiting");
+  t.mock.timers.tick(600_000);
+  state("connecting");
+  state("open");
+  change({ full: ["Ann"] });
+  change({ join: many(6) });
+  assert.deepEqual(notes, []);
+  change({ leave: many(6) });
+  change({ join: many(6) }); // now they have
+  t.mock.timers.tick(60_000);
+  change({ join: many(20).slice(6) });
+  assert.deepEqual(notes, [["leave", "6 people left"], ["join", "6 people joined"], ["join", "14 people joined"]]);
+});
