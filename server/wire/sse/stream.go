@@ -35,6 +35,7 @@ type stream struct {
 func (s *stream) run(ctx context.Context) {
 	// The server's limits are for requests that end.
 	_ = s.control.SetReadDeadline(time.Time{})
+	defer context.AfterFunc(s.options.Until, func() { _ = s.control.SetWriteDeadline(time.Now().Add(lastWrite)) })()
 	err := s.write(fmt.Appendf(nil, "retry: %d\n\n", minRetry+rand.IntN(maxRetry-minRetry)))
 	for err == nil {
 		err = s.step(ctx)
@@ -123,11 +124,18 @@ func (s *stream) appendNotice(p []byte, n hub.Notice) []byte {
 // that a slow line gets a large message as well.
 const piece = 16 << 10
 
-// write sends p to the client and gives it up if that takes too long.
+// lastWrite is how long the piece may take that is being written when the server ends.
+const lastWrite = time.Second
+
+// write sends p to the client and gives it up if that takes too long, or the server ends.
 func (s *stream) write(p []byte) error {
 	for len(p) > 0 {
 		n := min(len(p), piece)
 		_ = s.control.SetWriteDeadline(time.Now().Add(s.options.WriteTimeout))
+		// In this order: the server may end in between.
+		if err := s.options.Until.Err(); err != nil {
+			return err
+		}
 		if _, err := s.to.Write(p[:n]); err != nil {
 			return err
 		}

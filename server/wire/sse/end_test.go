@@ -1,0 +1,40 @@
+package sse
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/duplexhq/duplex/internal/assert"
+)
+
+// A server that ends does not wait for a client that does not read for as long as it would
+// otherwise.
+func TestSlowClientDoesNotDelayTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, nil, nil)
+		c, err := s.l.DialContext(t.Context(), "tcp", "")
+		assert.NoError(t, err)
+		defer c.Close()
+		_, err = io.WriteString(c, "GET /t/a HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		assert.NoError(t, err)
+		synctest.Wait()
+		for range 100 {
+			s.publish("a", strings.Repeat("x", 100_000))
+		}
+		synctest.Wait()
+		began := time.Now()
+		s.end()
+		for {
+			infos, err := s.hub.Topics(t.Context(), "a", "", 10)
+			assert.NoError(t, err)
+			if infos[0].Subscribers == 0 {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		assert.True(t, time.Since(began) < DefaultWriteTimeout/2, "it ends when the write has taken too long")
+	})
+}
