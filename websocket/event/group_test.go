@@ -119,6 +119,7 @@ func TestGroupBurst(t *testing.T) {
 				for range burst {
 					g.Group.Broadcast(m)
 				}
+				time.Sleep(time.Millisecond) // for the members to see a first write
 			}}, event.Options{Loops: 1})
 			var peers []net.Conn
 			for range 2 {
@@ -128,7 +129,7 @@ func TestGroupBurst(t *testing.T) {
 			}
 			asker, _ := g.member(t, nil)
 			got := make([]byte, burst*(size+2))
-			halfAreWhole(t, func() bool {
+			wholeInARow(t, func() bool {
 				assert.NoError(t, asker.Write(t.Context(), websocket.Text, []byte("go")))
 				whole := true
 				for _, p := range peers {
