@@ -21,20 +21,11 @@ func TestSlowClientDoesNotDelayTheEnd(t *testing.T) {
 		_, err = io.WriteString(c, "GET /t/a HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		assert.NoError(t, err)
 		synctest.Wait()
-		for range 100 {
-			s.publish("a", strings.Repeat("x", 100_000))
-		}
+		s.publish("a", strings.Repeat("x", 1_000_000))
 		synctest.Wait()
 		began := time.Now()
 		s.end()
-		for {
-			infos, err := s.hub.Topics(t.Context(), "a", "", 10)
-			assert.NoError(t, err)
-			if infos[0].Subscribers == 0 {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		assert.True(t, time.Since(began) < DefaultWriteTimeout/2, "it ends when the write has taken too long")
+		assert.NoError(t, s.srv.Shutdown(t.Context()))
+		assert.True(t, time.Since(began) < DefaultWriteTimeout/2, "it has waited for the client")
 	})
 }
