@@ -272,9 +272,14 @@ fuzz() {
 	step "fuzz, $(grep -c . "$tmp/targets") targets" fuzz_all
 }
 
-# fuzz_all runs the targets in two lanes, so that one is built while another runs.
+# fuzz_all builds the tests of each package once, and runs the targets in two lanes, as
+# one does not keep two processors busy.
 fuzz_all() {
 	local lane pid pids='' rc=0
+	mkdir "$tmp/fuzz"
+	sed 's|/[^/]*$||' "$tmp/targets" | sort -u | tr '\n' '\0' | xargs -0 -n 1 -P 2 bash -c '
+		cd "$2" && go test -c -fuzz . -o "$1/${2//\//_}" .
+	' bash "$tmp/fuzz"
 	for lane in 0 1; do
 		fuzz_lane "$lane" &
 		pids="$pids $!"
@@ -299,15 +304,19 @@ fuzz_lane() {
 
 fuzz_one() {
 	cd "$root/$1"
-	attempt "$2" >"$3" 2>&1 && return
+	attempt "$1" "$2" >"$3" 2>&1 && return
 	# Go before 1.27 may report its own deadline as a failure (go.dev/issue/75804).
 	# A real failure says more than that, so only this one is tried again.
 	grep -q '^ *context deadline exceeded$' "$3" || return 1
 	grep -q -e 'Failing input' -e '_test.go:' -e '^panic:' "$3" && return 1
-	attempt "$2" >"$3" 2>&1
+	attempt "$1" "$2" >"$3" 2>&1
 }
 
-attempt() { go test -run '^$' -fuzz "^$1\$" -fuzztime "${FUZZTIME:-3s}" -fuzzminimizetime 5x -parallel 1 .; }
+# attempt DIR NAME does what go test -fuzz would, which links the tests anew each time.
+attempt() {
+	"$tmp/fuzz/${1//\//_}" -test.run '^$' -test.fuzz "^$2\$" -test.fuzztime "${FUZZTIME:-3s}" -test.fuzzminimizetime 5x \
+		-test.parallel 1 -test.fuzzcachedir "$(go env GOCACHE)/fuzz/$1"
+}
 
 bench() { step 'each benchmark once' each_module go test -run '^$' -bench . -benchtime 1x ./...; }
 
