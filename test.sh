@@ -268,7 +268,7 @@ in_folder() {
 }
 
 fuzz() {
-	sources '*_test.go' | sort | xargs grep -Eo '^func Fuzz[A-Za-z0-9_]*' >"$tmp/targets"
+	sources '*_test.go' | sort | xargs grep -HEo '^func Fuzz[A-Za-z0-9_]*' >"$tmp/targets"
 	step "fuzz, $(grep -c . "$tmp/targets") targets" fuzz_all
 }
 
