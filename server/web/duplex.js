@@ -37,7 +37,6 @@ class Target extends EventTarget {
 
 export class Subscription extends Target {
   count = 0;
-  tries = 0;
   here = new Set();
 
   get frame() {
@@ -122,7 +121,7 @@ export class Duplex extends Target {
       if (this.state === "closed") throw problem({ code: "closed" });
       if (this.bufferedAmount + size > this.#options.maxQueue) throw problem({ code: "queue_full" });
       this.bufferedAmount += size;
-      this.#pending.set(id, { frame, size, resolve, reject, tries: 0 });
+      this.#pending.set(id, { frame, size, resolve, reject });
       this.#transmit({ frame });
     });
   }
@@ -216,7 +215,7 @@ export class Duplex extends Target {
     item.live = false;
     if (item.frame && m.retry) {
       const again = () => this.#pending.has(id) && !item.live && this.#transmit(item);
-      setTimeout(again, wait(++item.tries));
+      setTimeout(again, wait(item.tries = (item.tries ?? 0) + 1));
     } else {
       if (item.filter) this.#subs.delete(item.filter);
       this.#settle(id).reject(problem(m));
