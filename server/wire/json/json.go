@@ -72,8 +72,8 @@ type Options struct {
 	// "unsupported".
 	Authenticate func(token string) (Identity, error)
 
-	// Refuse answers a request that offers subprotocols, but not this one, and all when
-	// the server shuts down. Default: [wire.Problem].
+	// Refuse answers a request that is no proper handshake, or offers subprotocols, but
+	// not this one, and all when the server shuts down. Default: [wire.Problem].
 	Refuse func(w http.ResponseWriter, r *http.Request, err error)
 
 	// Log is told of what could not be stored. Default: nobody is.
@@ -89,6 +89,7 @@ type Wire struct {
 	most         int   // subscriptions of a socket
 	largest      int64 // payload, in bytes; negative: any
 	authenticate func(token string) (Identity, error)
+	policy       handshake.Policy
 	refuse       func(w http.ResponseWriter, r *http.Request, err error)
 	log          *slog.Logger
 	readers      readers
@@ -109,6 +110,7 @@ func New(h *hub.Hub, o *Options) *Wire {
 		window:       o.Window,
 		most:         o.MaxSubscriptions,
 		authenticate: o.Authenticate,
+		policy:       handshake.Policy{Subprotocols: []string{Subprotocol}, Origins: o.Event.Origins},
 		refuse:       o.Refuse,
 		log:          o.Log,
 		name:         rand.Text() + ".",
@@ -161,6 +163,10 @@ func (w *Wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	offered := r.Header["Sec-Websocket-Protocol"]
 	if len(offered) > 0 && !handshake.HasToken(offered, Subprotocol) {
 		w.refuse(rw, r, wire.BadRequest("the subprotocol here is %s; offer it, or none", Subprotocol))
+		return
+	}
+	if err := wire.CheckHandshake(r, &w.policy); err != nil {
+		w.refuse(rw, r, err)
 		return
 	}
 	if w.closing.Load() {

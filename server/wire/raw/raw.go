@@ -43,8 +43,9 @@ type Options struct {
 	// Default [wire.DefaultWindow].
 	Window int
 
-	// Refuse answers a request that names no topic, or has a parameter that is
-	// wrong, and all when the server shuts down. Default: [wire.Problem].
+	// Refuse answers a request that is no proper handshake, names no topic, or has a
+	// parameter that is wrong, and all when the server shuts down. Default:
+	// [wire.Problem].
 	Refuse func(w http.ResponseWriter, r *http.Request, err error)
 
 	// Log is told of what could not be stored. Default: nobody is.
@@ -118,8 +119,10 @@ func memberOf(c *event.Conn) *member {
 // ServeHTTP subscribes and then answers the handshake: when the browser has fired
 // "open", no message of the topic passes it by.
 func (w *Wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	if !w.opens(r) {
-		w.server.ServeHTTP(rw, r) // which says what is wrong
+	// First, as who is refused must not have been present for a moment, nor have taken a
+	// session over.
+	if err := wire.CheckHandshake(r, &w.policy); err != nil {
+		w.refuse(rw, r, err)
 		return
 	}
 	if w.closing.Load() {
@@ -134,22 +137,6 @@ func (w *Wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if _, err := w.server.Upgrade(rw, r, m); err != nil {
 		m.leave()
 	}
-}
-
-// opens tells whether r is a proper handshake, of somebody who may connect. Who is refused
-// must not have been present for a moment, nor have taken a session over.
-func (w *Wire) opens(r *http.Request) bool {
-	_, err := handshake.Check(&handshake.Request{
-		Method:     r.Method,
-		ProtoMajor: r.ProtoMajor,
-		ProtoMinor: r.ProtoMinor,
-		Target:     r.RequestURI,
-		Host:       r.Host,
-		Header:     r.Header,
-		HasBody:    r.ContentLength != 0,
-		Secure:     r.TLS != nil,
-	}, &w.policy)
-	return err == nil
 }
 
 // join makes a member of the topic that has no socket yet.

@@ -24,6 +24,7 @@ func TestRefusedHandshakeLeavesNoTrace(t *testing.T) {
 		} {
 			status, body := s.handshake("/t/"+withSession+"&as=eve", name, value)
 			assert.True(t, status >= 400, fmt.Sprint(name, " ", status, " ", body))
+			assert.Contains(t, body, `"retry":false`)
 		}
 		assert.Equal(t, s.hub.Presence("room", "", 10).Count, 0)
 		s.publish("room", "still here")
