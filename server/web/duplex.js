@@ -214,8 +214,8 @@ export class Duplex extends Target {
     if (!item) return this._emit("error", { error: problem(m) });
     item.live = false;
     if (item.frame && m.retry) {
-      const again = () => this.#pending.has(id) && !item.live && this.#transmit(item);
-      setTimeout(again, wait(item.tries = (item.tries ?? 0) + 1));
+      clearTimeout(item.timer);
+      item.timer = setTimeout(() => item.live || this.#transmit(item), wait(item.tries = (item.tries ?? 0) + 1));
     } else {
       if (item.filter) this.#subs.delete(item.filter);
       this.#settle(id).reject(problem(m));
@@ -224,6 +224,7 @@ export class Duplex extends Target {
 
   #settle(id) {
     const item = this.#pending.get(id);
+    clearTimeout(item?.timer);
     this.bufferedAmount -= item?.size ?? 0;
     this.#pending.delete(id);
     return item;

@@ -89,3 +89,26 @@ test("a page that wakes up leaves its topics alone, whatever their names are", a
   w.pass(60_000);
   assert.deepEqual([of, duplex.state, duplex.bufferedAmount], [[["message", "a"]], "open", 0]);
 });
+
+test("no clock runs for what is closed, or has its answer", async () => {
+  const w = world();
+  const { duplex } = w.duplex();
+  const sub = duplex.subscribe("x");
+  const stored = duplex.publish("y", 1), given = duplex.publish("z", 2);
+  await w.open();
+  const [, pub, other] = w.last().heard();
+  w.last().receive(later(sub.id), later(pub.id), later(other.id));
+  w.last().end(1012, "retry=0");
+  w.pass(0);
+  await w.open();
+  w.last().heard();
+  w.last().receive({ ok: pub.id, at: "c1" });
+  await stored;
+  sub.close();
+  w.pass(2_000);
+  assert.deepEqual(w.last().heard().map(({ pub, sub, unsub }) => pub ?? sub ?? unsub), ["x", "z"]);
+  w.last().receive(later(other.id));
+  duplex.close();
+  assert.equal(w.timers(), 0);
+  await assert.rejects(given, { code: "closed" });
+});
