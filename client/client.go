@@ -186,6 +186,7 @@ func (c *Client) retire() {
 	if err == ErrClosed { //nolint:errorlint // as above
 		cause = nil
 	}
+	c.state = State{Phase: Closed, Err: cause} // before anybody is told of an end
 	c.mu.Unlock()
 	for _, k := range calls {
 		k.finish(nil, err)
