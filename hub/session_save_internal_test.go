@@ -2,6 +2,7 @@ package hub
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -86,8 +87,11 @@ func TestSessionsAreSavedTogether(t *testing.T) {
 		b.Advance("room", at(1, 1))
 		time.Sleep(saveInterval / 2)
 		synctest.Wait()
-		// One for each that is new, at once, and one for what is new in them.
-		assert.Equal(t, d.saved(), []time.Duration{0, 0, 0})
+		// One for each that is new, at once, and one for what is new in them, or two if the
+		// first was quicker than the second of them.
+		saved := d.saved()
+		assert.True(t, len(saved) == 3 || len(saved) == 4, fmt.Sprint("they are saved ", saved))
+		assert.Equal(t, saved[len(saved)-1], 0)
 
 		for i := range 150 {
 			a.Advance("room", at(1, uint64(10+i)))
