@@ -199,7 +199,7 @@ func ReadBatch(w http.ResponseWriter, r *http.Request, limit int64) ([]BatchItem
 	if kind, err := kindOf(r.Header); err != nil {
 		return nil, err
 	} else if kind != bodyKind(hub.JSON) {
-		return nil, unsupportedMedia("a batch is application/json")
+		return nil, unsupportedMedia("a batch is application/json: with curl use --json")
 	}
 	body, err := ReadBody(w, r, MaxBatchBytes)
 	if err != nil {
