@@ -73,16 +73,22 @@ func checkPage(r *http.Request, origins []string) (foreign bool, err error) {
 	return true, nil
 }
 
-// checkSite refuses what a page elsewhere sends in a way that leaves Origin out, and
-// that does more than read. Browsers say in Sec-Fetch-Site where it comes from (W3C
-// Fetch Metadata §2.3), other clients nothing.
+// checkSite refuses what a page elsewhere sends in a way that leaves Origin out, unless it
+// reads by following a link: a page may have a stream opened that it cannot see, under a
+// name that is then present. Browsers say in Sec-Fetch-Site where a request comes from and
+// in Sec-Fetch-Mode what it is (W3C Fetch Metadata §2.2 and §2.3), other clients nothing.
 func checkSite(r *http.Request) error {
 	site := r.Header.Get("Sec-Fetch-Site")
 	if site == "" || site == "same-origin" || site == "none" {
 		return nil
 	}
+	mode := r.Header.Get("Sec-Fetch-Mode")
 	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions:
+	case http.MethodGet, http.MethodHead:
+		if mode == "" || mode == "navigate" {
+			return nil
+		}
+	case http.MethodOptions:
 		return nil
 	}
 	return &Refusal{
