@@ -36,6 +36,9 @@ func ReadPost(w http.ResponseWriter, r *http.Request, topic string, limit int64)
 	if err != nil {
 		return nil, err
 	}
+	if cap(body)-len(body) > len(body)/8 {
+		body = bytes.Clone(body) // it is kept, and a small one was read into 512 bytes
+	}
 	m := &hub.Message{Topic: topic, Payload: body, Key: strings.Clone(query.Get("key")), ID: id}
 	if m.Kind, err = kind.check(body); err != nil {
 		return nil, err
