@@ -27,9 +27,7 @@ func appendKeepalive(dst []byte, at hub.Cursor) []byte {
 
 // appendMessage appends the event of a message in its plain form.
 func appendMessage(dst []byte, m *hub.Message) []byte {
-	dst = append(dst, "id: "...)
-	dst = m.At.Append(dst)
-	dst = append(dst, '\n')
+	dst = appendCursor(dst, m.At)
 	if m.Kind != hub.Binary {
 		return append(appendData(dst, m.Payload), '\n')
 	}
@@ -38,11 +36,14 @@ func appendMessage(dst []byte, m *hub.Message) []byte {
 	return append(dst, "\n\n"...)
 }
 
+// appendCursor appends the line of an event that says where it stands.
+func appendCursor(dst []byte, at hub.Cursor) []byte {
+	return append(at.Append(append(dst, "id: "...)), '\n')
+}
+
 // appendEnvelope appends the event of a message as the object of the JSON forms.
 func appendEnvelope(dst []byte, m *hub.Message) []byte {
-	dst = append(dst, "id: "...)
-	dst = m.At.Append(dst)
-	dst = append(dst, '\n')
+	dst = appendCursor(dst, m.At)
 	return append(appendData(dst, wire.AppendMessage(nil, m, true, "")), '\n')
 }
 

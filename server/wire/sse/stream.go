@@ -72,21 +72,33 @@ func (s *stream) keepalive(over context.Context) error {
 	return s.write(appendKeepalive(nil, s.at))
 }
 
-// send writes what has come, in one piece.
+// send writes what has come, in one piece but for what is large: that is written from where
+// all streams have it, as many of them may wait for their clients at the same time.
 func (s *stream) send(items []hub.Item) error {
 	var p []byte
-	var ended error
 	for _, item := range items {
-		if item.Message != nil {
-			p = s.appendMessage(p, item.Message)
+		m := item.Message
+		if m != nil && len(m.Payload) >= piece && !s.envelope {
+			if err := s.write(p); err != nil {
+				return err
+			}
+			p = p[:0]
+			s.at = m.At
+			if err := s.write(encoded(m)); err != nil {
+				return err
+			}
+			continue
+		}
+		if m != nil {
+			p = s.appendMessage(p, m)
 			continue
 		}
 		p = s.appendNotice(p, item.Notice)
 		if item.Notice.Kind == hub.Ended {
-			ended = errEnded
+			return errors.Join(s.write(p), errEnded)
 		}
 	}
-	return errors.Join(s.write(p), ended)
+	return s.write(p)
 }
 
 // errEnded ends a stream whose subscription the hub has given up. The client is not
