@@ -163,10 +163,14 @@ func TestPreparedForManyAtOnce(t *testing.T) {
 
 // TestLargePrepared goes out from where it is, compressed or not.
 func TestLargePrepared(t *testing.T) {
+	size := 400_000
+	if raced {
+		size = 100_000
+	}
 	overAll(t, nil, func(t *testing.T, a, b *websocket.Conn) {
 		for _, want := range []websocket.Message{
-			{Type: websocket.Text, Data: orders(400_000)},
-			sample(websocket.Binary, 400_000),
+			{Type: websocket.Text, Data: orders(size)},
+			sample(websocket.Binary, size),
 		} {
 			m, err := websocket.Prepare(want.Type, want.Data)
 			assert.NoError(t, err)

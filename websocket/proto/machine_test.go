@@ -73,8 +73,12 @@ func chunkings(n int, r *rand.Rand) []chunking {
 	return all
 }
 
+// raced says that the tests run under the race detector, for which a machine, that nobody uses
+// at the same time, has nothing to show.
+var raced bool
+
 // TestConformance runs every case of the table in both roles and in every
-// chunking.
+// chunking, or in a quarter of them under the race detector.
 func TestConformance(t *testing.T) {
 	source := seed(t)
 	for _, role := range bothRoles {
@@ -83,6 +87,9 @@ func TestConformance(t *testing.T) {
 				r := rand.New(rand.NewPCG(source, 0))
 				n := len(c.AppendWire(nil, peerOf(role), 0))
 				for i, cut := range chunkings(n, r) {
+					if raced && i%4 != int(source%4) {
+						continue
+					}
 					wire := c.AppendWire(nil, peerOf(role), uint32(i)*0x3D21FA37)
 					d := driveCase(role, &c)
 					d.feed(wire, cut.next)
