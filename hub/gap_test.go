@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/duplexhq/duplex/hub"
+	"github.com/duplexhq/duplex/internal/assert"
 )
 
 // What is lost while a wildcard subscription is behind a gap is told again: it had been told of
@@ -48,6 +49,20 @@ func TestWildcardGapIsToldOnce(t *testing.T) {
 		r.give(-1)
 		r.expect(t, "7", "live")
 	})
+
+	// Also when it has all that one of the topics has.
+	both(t, hub.Settings{MaxMessages: 1}, func(t *testing.T, h *hub.Hub) {
+		start := h.Position("a.>")
+		say(t, h, "a.1", "1", "2")
+		say(t, h, "a.2", "3", "4")
+		say(t, h, "b", "-")
+		r := newTape()
+		r.room = 1
+		listen(t, h, "a.>", r, &hub.SubscribeOptions{After: start})
+		r.expect(t, "attached+gap", "2")
+		r.give(-1)
+		r.expect(t, "4", "live")
+	})
 }
 
 // A slow subscription that leaves out the oldest gets the latest of their keys, as after each gap.
@@ -69,5 +84,22 @@ func TestLatestAfterTheOldestWereDropped(t *testing.T) {
 		time.Sleep(time.Second) // some rounds of those who look for slow ones
 		r.give(-1)
 		r.expect(t, "gap", "b1", "a2", "c3", "c4")
+	})
+}
+
+// A wildcard subscription is told of what was lost in topics that have no messages any more, also
+// when they are not remembered.
+func TestWildcardGapOfTopicsThatAreGone(t *testing.T) {
+	bothInBubbles(t, hub.Settings{MaxAge: time.Minute, Metadata: 2 * time.Hour}, func(t *testing.T, h *hub.Hub) {
+		start := h.Position("a.*")
+		say(t, h, "b", "-")
+		between := say(t, h, "a.1", "1")
+		last := say(t, h, "a.1", "2")
+		for range 2 {
+			time.Sleep(90 * time.Minute) // its messages are gone, and then it is
+			assert.Equal(t, resume(t, h, "a.*", start), []string{"attached+gap", "live"})
+			assert.Equal(t, resume(t, h, "a.*", between), []string{"attached+gap", "live"})
+			assert.Equal(t, resume(t, h, "a.*", last), []string{"attached", "live"})
+		}
 	})
 }
