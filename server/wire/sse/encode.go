@@ -3,6 +3,7 @@ package sse
 import (
 	"encoding/base64"
 	"strings"
+	"sync"
 
 	"github.com/duplexhq/duplex/hub"
 	"github.com/duplexhq/duplex/server/wire"
@@ -80,6 +81,21 @@ func appendData(dst, p []byte) []byte {
 
 // encoded returns the plain event of a message, which all streams share.
 func encoded(m *hub.Message) []byte {
-	p, _ := m.Encoded(hub.FormC, func(m *hub.Message) any { return appendMessage(nil, m) }).([]byte)
+	p, _ := m.Encoded(hub.FormC, encode).([]byte)
 	return p
+}
+
+// large is held while a large message is encoded: many streams want it at the same time, and
+// would each make, and hold, their own.
+var large sync.Mutex
+
+func encode(m *hub.Message) any {
+	if len(m.Payload) < piece {
+		return appendMessage(nil, m)
+	}
+	large.Lock()
+	defer large.Unlock()
+	return m.Encoded(hub.FormC, func(m *hub.Message) any { // unless somebody has just made it
+		return appendMessage(make([]byte, 0, len(m.Payload)+hub.MaxCursorLen+64), m)
+	})
 }
