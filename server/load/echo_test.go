@@ -58,10 +58,15 @@ func TestEcho(t *testing.T) {
 // TestEchoForATime ends by itself, with everything back.
 func TestEchoForATime(t *testing.T) {
 	s := open(t, serve(t, echoing), 3)
-	for range 3 {
-		r, err := s.Echo(t.Context(), &Echo{Depth: 4, Duration: 20 * time.Millisecond})
+	// On a busy machine a short time may be over before all have sent something.
+	d := 20 * time.Millisecond
+	for n := 0; n < 3; d *= 2 {
+		r, err := s.Echo(t.Context(), &Echo{Depth: 4, Duration: d})
 		assert.NoError(t, err)
-		assert.True(t, r.OK() && r.Sent == r.Messages && r.Messages >= 3, fmt.Sprintf("%+v", r))
+		assert.True(t, r.OK() && r.Sent == r.Messages && d < time.Minute, fmt.Sprintf("%+v", r))
+		if r.Messages >= 3 {
+			n++
+		}
 	}
 }
 
@@ -146,6 +151,7 @@ func badServers() map[string]struct {
 func TestEchoCatchesBadServers(t *testing.T) {
 	for name, c := range badServers() {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // some wait for what will not come
 			s := openTarget(t, impatient(serve(t, c.spoil.handle())), 1)
 			r, err := s.Echo(t.Context(), &Echo{Depth: 2, Each: 10})
 			assert.NoError(t, err)
@@ -190,7 +196,7 @@ func TestSilentServer(t *testing.T) {
 	assert.ErrorIs(t, err, ErrNoConnections)
 	assert.Equal(t, count(r.Problems, Silent), 3)
 	assert.Equal(t, count(r.Problems, Lost), 3)
-	assert.Contains(t, r.Problems[1].Example, "nothing came for 300ms")
+	assert.Contains(t, r.Problems[1].Example, "nothing came for 1s")
 	_, err = s.Echo(t.Context(), &Echo{Each: 1})
 	assert.ErrorIs(t, err, ErrNoConnections)
 }

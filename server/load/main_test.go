@@ -132,7 +132,7 @@ func openTarget(t testing.TB, target *Target, n int) *Set {
 }
 
 // impatient is a target that waits for a short time for what will not come.
-func impatient(url string) *Target { return &Target{URL: url, Timeout: 300 * time.Millisecond} }
+func impatient(url string) *Target { return &Target{URL: url, Timeout: time.Second} }
 
 // count returns how many problems of a kind there are.
 func count(all []Problem, k Kind) (n int64) {
