@@ -37,7 +37,7 @@ func handshake(t *testing.T, addr string, lines ...string) (*rawConn, *http.Resp
 	c, err := net.Dial("tcp", addr)
 	assert.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
-	assert.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+	assert.NoError(t, c.SetDeadline(time.Now().Add(time.Minute)))
 	lines = append([]string{
 		"GET / HTTP/1.1", "Host: " + addr, "Upgrade: websocket", "Connection: Upgrade",
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13",

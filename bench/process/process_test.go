@@ -8,7 +8,6 @@ import (
 	"os/signal"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/duplexhq/duplex/bench/peers"
 	"github.com/duplexhq/duplex/bench/process"
@@ -118,9 +117,7 @@ func TestMainRefuses(t *testing.T) {
 func TestMainControlled(t *testing.T) {
 	var out, errs bytes.Buffer
 	in := strings.NewReader("usage\ndance\nfree\n")
-	began := time.Now()
 	assert.Equal(t, process.Main([]string{"-control"}, in, &out, &errs), 0)
-	assert.True(t, time.Since(began) < 10*time.Second, "it took long to end")
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	assert.Equal(t, len(lines), 4)
 	assert.Contains(t, lines[0], "duplex-conn echoes on ws://127.0.0.1:")
