@@ -107,9 +107,12 @@ var caseNames = sync.OnceValue(func() map[string]bool {
 	return names
 })
 
-// source returns the text of a file of tests.
+// source returns the text of a file of tests: of this folder, or of hub and server.
 func source(t *testing.T, file string) string {
 	t.Helper()
+	if strings.HasPrefix(file, "hub/") || strings.HasPrefix(file, "server/") {
+		file = "../" + file
+	}
 	b, err := os.ReadFile(file)
 	assert.NoError(t, err)
 	return string(b)
