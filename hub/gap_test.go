@@ -103,3 +103,14 @@ func TestWildcardGapOfTopicsThatAreGone(t *testing.T) {
 		}
 	})
 }
+
+// History behind a cursor that no message has had yet begins anew, with a gap.
+func TestHistoryBehindWhatThereIs(t *testing.T) {
+	both(t, hub.Settings{}, func(t *testing.T, h *hub.Hub) {
+		at := say(t, h, "room", "1")
+		at.Offset += 5
+		got, err := h.Read(t.Context(), "room", hub.Query{After: at})
+		assert.NoError(t, err)
+		assert.True(t, got.Gap && len(got.Messages) == 1, "the cursor is taken for a good one")
+	})
+}

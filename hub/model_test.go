@@ -34,7 +34,7 @@ type follower struct {
 	sub    *hub.Subscription // nil: it is away
 	at     hub.Cursor        // everything before it was received, or told to be lost
 	any    bool              // the next message may be any
-	loose  uint64            // up to here messages may be missing: after a gap come the latest of each key
+	loose  uint64            // up to here messages may be missing: a gap was of many topics, or behind it come the latest of each key
 	room   int               // how many messages it takes; negative: any number
 }
 
@@ -64,7 +64,9 @@ func (f *follower) Notify(_ *hub.Subscription, n hub.Notice) {
 		if n.At.Epoch != f.at.Epoch || n.At.Offset > f.at.Offset {
 			f.at = n.At
 		}
-		f.any, f.loose = true, f.m.settled
+		if f.any, f.loose = true, 0; f.m.o.Default.Latest || hub.IsFilter(f.filter) {
+			f.loose = f.m.settled
+		}
 	case n.Kind == hub.Attached && f.any:
 		f.at = n.At // from now on, or with the newest
 	}
