@@ -15,7 +15,7 @@ import (
 
 // patience is how long to wait for what takes moments. Only a test that fails
 // takes that long, and only on a machine that is overloaded it is needed.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // scratch is a directory for what all tests share.
 var scratch string
@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	// Tests that run side by side mostly wait: for time to pass, for processes and browsers.
-	if err = flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))); err != nil {
+	if err = flag.Set("test.parallel", strconv.Itoa(max(4, runtime.NumCPU()))); err != nil {
 		panic(err)
 	}
 	status := m.Run()
