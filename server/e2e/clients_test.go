@@ -67,6 +67,7 @@ func (w *workshop) handler() http.Handler {
 func (w *workshop) note(path string, f script) http.Handler {
 	h := websocket.Handler(f, &websocket.AcceptOptions{
 		Subprotocols: []string{"v2.example", "v1.example"},
+		CloseTimeout: patience,
 		Trace: &websocket.Trace{Closed: func(_ *websocket.Conn, err error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -286,7 +286,8 @@ func testNarrowServer(t *testing.T, url string, o websocket.Compression) {
 func testCompressingServer(t *testing.T, url string, o websocket.Compression) {
 	var wire atomic.Int64
 	c, resp, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{
-		Compression: &o,
+		Compression:  &o,
+		CloseTimeout: patience,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := new(net.Dialer).DialContext(ctx, network, addr)
 			return &meteredConn{conn, &wire}, err

@@ -43,6 +43,7 @@ func (f *foreign) dial(t testing.TB, url string, subprotocols ...string) *websoc
 	c, _, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{
 		Subprotocols: subprotocols,
 		TLSConfig:    &tls.Config{RootCAs: f.cert.pool},
+		CloseTimeout: patience,
 		Trace:        &websocket.Trace{Closed: func(_ *websocket.Conn, err error) { f.ended <- err }},
 	})
 	assert.NoError(t, err)
