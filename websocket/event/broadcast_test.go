@@ -53,7 +53,7 @@ func TestBroadcastOfSeveral(t *testing.T) {
 // is as bounded as it is for single messages, and its policy is kept.
 func TestBroadcastOfSeveralToTheSlow(t *testing.T) {
 	const several, size = 3, 16 << 10
-	const messages = 700 * several // 32 MiB, more than sockets hold
+	const messages = 192 * several // 9 MiB, more than sockets hold
 	everyPlainWay(t, func(t *testing.T, w way) {
 		for policy, code := range map[event.QueuePolicy]websocket.StatusCode{
 			event.QueueClose:      websocket.StatusTryAgainLater,
