@@ -29,7 +29,7 @@ type member struct {
 	session *hub.Session      // nil if it has none
 	from    string            // what it publishes is from, "" if nobody asks
 
-	conn     atomic.Pointer[event.Conn] // nil until the handshake is done
+	conn     atomic.Pointer[event.Conn] // nil until the handshake is done, and for good if all was over before
 	unstored wire.Unstored
 	failed   atomic.Bool // what it published was not stored
 
@@ -73,6 +73,13 @@ func (m *member) taken() { m.finish(ending{code: statusTakenOver, reason: "taken
 // open is called when there is a socket.
 func (m *member) open(c *event.Conn) {
 	m.mu.Lock()
+	if end := m.end; end != nil {
+		m.mu.Unlock()
+		// Nobody else gets to know the socket: a message that came now would be before
+		// the gap that it lies behind.
+		_ = c.Close(end.code, end.reason)
+		return
+	}
 	for _, msg := range m.early {
 		_ = c.SendPrepared(frameOf(msg)) // its OnClose tells
 	}
@@ -83,12 +90,8 @@ func (m *member) open(c *event.Conn) {
 	}
 	m.early = nil
 	m.conn.Store(c)
-	end := m.end
 	m.mu.Unlock()
-	switch {
-	case end != nil:
-		_ = c.Close(end.code, end.reason)
-	case waits:
+	if waits {
 		m.sub.Resume()
 	}
 }
