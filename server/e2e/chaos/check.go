@@ -73,10 +73,22 @@ func Check(h *History) []Problem {
 	checkLog(h, everything, &c)
 	checkOrder(h, everything, &c)
 	checkAcks(h, everything, &c)
+	once := sentOnce(h)
 	for _, s := range h.Subscribers {
-		follow(h, of(s.Filter), s, &c)
+		follow(h, of(s.Filter), once, s, &c)
 	}
 	return c.list
+}
+
+// sentOnce returns the messages that are known to have been sent once.
+func sentOnce(h *History) map[ID]bool {
+	once := make(map[ID]bool)
+	for _, a := range h.Acks {
+		if a.Tries == 1 {
+			once[a.ID] = true
+		}
+	}
+	return once
 }
 
 // checkLog looks for messages that are stored more than once: in all the time of a durable

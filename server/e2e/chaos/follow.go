@@ -12,12 +12,15 @@ const forgetful = 15 * time.Second
 
 // A follower goes along the truth with a subscriber. A form that does not tell cursors
 // leaves open where a message is that was stored by two lives of a server; so there may
-// be several positions at which the subscriber can be, until all but one prove wrong.
+// be several positions at which the subscriber can be, until all but one prove wrong. And if
+// nobody else told of its place in the first of them, which lost its memory, only the second
+// place is known.
 type follower struct {
-	h *History
-	t *truth
-	s *Subscriber
-	c *complaints
+	h    *History
+	t    *truth
+	once map[ID]bool // messages that were sent once
+	s    *Subscriber
+	c    *complaints
 
 	now   time.Duration // of the event
 	began bool
@@ -32,8 +35,8 @@ type follower struct {
 }
 
 // follow checks what a subscriber received.
-func follow(h *History, t *truth, s *Subscriber, c *complaints) {
-	f := &follower{h: h, t: t, s: s, c: c, seen: make([]time.Duration, len(t.items))}
+func follow(h *History, t *truth, once map[ID]bool, s *Subscriber, c *complaints) {
+	f := &follower{h: h, t: t, once: once, s: s, c: c, seen: make([]time.Duration, len(t.items))}
 	for i := range s.Events {
 		e := &s.Events[i]
 		f.now = e.When
@@ -125,19 +128,39 @@ func (f *follower) receive(e *Event) {
 			fits = append(fits, i)
 		}
 	}
+	elsewhere := f.mayBeElsewhere(e, at)
 	if len(fits) == 0 {
-		f.misfit(e, at)
+		if !elsewhere {
+			f.misfit(e, at)
+		}
 		return
 	}
 	for _, i := range fits {
 		f.note(i, e)
 	}
-	f.gap, f.back = false, false
-	f.next = f.next[:0]
+	switch {
+	case elsewhere && (f.gap || f.back):
+		return // these leave more open than one place more
+	case !elsewhere:
+		f.gap, f.back = false, false
+		f.next = f.next[:0]
+	}
 	for _, i := range fits {
 		f.next = append(f.next, i+1)
 	}
-	f.epoch = f.t.items[fits[0]].At.Epoch
+	if !elsewhere {
+		f.epoch = f.t.items[fits[0]].At.Epoch
+	}
+}
+
+// mayBeElsewhere tells whether a message may have come from a place in the life of the server
+// where the subscriber is, and only its places in other lives are known. For that it must
+// have been sent twice.
+func (f *follower) mayBeElsewhere(e *Event, at []int) bool {
+	if f.h.Durable || !e.At.IsZero() || f.once[e.ID] || f.h.Publishers[e.ID.Publisher].Order == Prefix {
+		return false
+	}
+	return !slices.ContainsFunc(at, func(i int) bool { return f.t.items[i].At.Epoch == f.epoch })
 }
 
 // places returns where a message is in the truth. A memory that was lost has places that
