@@ -9,12 +9,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
-	"strings"
 	"sync"
 	"testing"
 
 	"github.com/duplexhq/duplex/internal/assert"
+	"github.com/duplexhq/duplex/internal/recheck"
 	"github.com/duplexhq/duplex/websocket"
 	"github.com/duplexhq/duplex/websocket/conformance"
 )
@@ -69,16 +68,14 @@ func TestPublishedSuite(t *testing.T) {
 			"server": run.server, "client": run.client,
 		} {
 			t.Run(role+" "+run.name, func(t *testing.T) {
-				o := &conformance.Options{Run: run.tests, Subprotocols: run.subprotocols, Timeout: 4 * conformance.DefaultTimeout}
+				o := conformance.Options{Run: run.tests, Subprotocols: run.subprotocols, Timeout: 4 * conformance.DefaultTimeout}
 				if run.told {
 					o.MaxMessage = run.limit
 				}
 				if raced {
 					o.Run = run.raced
 				}
-				r, err := check(t, o)
-				assert.NoError(t, err)
-				again(t, r, *o, func(o *conformance.Options) (*conformance.Report, error) { return check(t, o) })
+				r := recheck.Run(t, o, func(o *conformance.Options) (*conformance.Report, error) { return check(t, o) })
 				for i := range r.Results {
 					res := &r.Results[i]
 					results.add(role, res)
@@ -92,32 +89,6 @@ func TestPublishedSuite(t *testing.T) {
 	}
 	if !t.Failed() && !raced {
 		results.compare(t)
-	}
-}
-
-// tooLate finds in a problem that something did not come in time.
-var tooLate = regexp.MustCompile(`within \d|did not read for|is still there|timeout`)
-
-// again runs the tests once more that failed because the endpoint took too long, with more
-// time: it may have been the machine that was busy.
-func again(t *testing.T, r *conformance.Report, o conformance.Options, check func(*conformance.Options) (*conformance.Report, error)) {
-	t.Helper()
-	index := map[string]int{}
-	var late []string
-	for i := range r.Results {
-		if res := &r.Results[i]; res.Verdict == conformance.Failed && tooLate.MatchString(res.Problem) {
-			t.Logf("tried again: %s: %s", res.ID(), res.Problem)
-			index[res.ID()], late = i, append(late, regexp.QuoteMeta(res.ID()))
-		}
-	}
-	if late == nil {
-		return
-	}
-	o.Run, o.Timeout = "^("+strings.Join(late, "|")+")$", 8*o.Timeout
-	more, err := check(&o)
-	assert.NoError(t, err)
-	for _, res := range more.Results {
-		r.Results[index[res.ID()]] = res
 	}
 }
 

@@ -26,7 +26,7 @@ var bans = []ban{
 
 // testingRooms lists the packages that are made of test code without being
 // test files.
-var testingRooms = []string{"internal/assert", "websocket/wstest", "hub/hubtest", "server/wire/wiretest"}
+var testingRooms = []string{"internal/assert", "internal/recheck", "websocket/wstest", "hub/hubtest", "server/wire/wiretest"}
 
 // checkBans finds the imports that a ban forbids.
 func checkBans(t *Tree) (broken []Breach) {

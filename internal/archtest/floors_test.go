@@ -36,6 +36,12 @@ var floors = []floor{
 		why:  "five checks for tests; anything may stand on it",
 	},
 	{
+		room:  "internal/recheck",
+		may:   []string{"internal/assert", "websocket/conformance"},
+		tests: []string{"internal/assert"},
+		why:   "runs the conformance suite for the tests of endpoints",
+	},
+	{
 		room:  "internal/archtest",
 		tests: []string{"internal/assert"},
 		why:   "reads the repository, uses nothing of it",
@@ -138,7 +144,7 @@ var floors = []floor{
 var (
 	belowConn = []string{"websocket/frame/...", "websocket/handshake/...", "websocket/deflate/...", "websocket/proto/..."}
 	onConn    = append([]string{"websocket"}, belowConn...)
-	wireTests = append([]string{"internal/assert"}, wireWing...)
+	wireTests = append([]string{"internal/assert", "internal/recheck"}, wireWing...)
 )
 
 // floorOf returns the row of a directory, or nil.

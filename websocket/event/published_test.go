@@ -5,12 +5,11 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
-	"regexp"
-	"strings"
 	"sync"
 	"testing"
 
 	"github.com/duplexhq/duplex/internal/assert"
+	"github.com/duplexhq/duplex/internal/recheck"
 	"github.com/duplexhq/duplex/websocket"
 	"github.com/duplexhq/duplex/websocket/conformance"
 	"github.com/duplexhq/duplex/websocket/event"
@@ -87,16 +86,14 @@ var remarks = map[string]string{
 // check runs the suite and reports what does not pass. What is only told for information
 // is logged: a listener of our own closes after a refusal, and takes no bare LF.
 func (run *publishedRun) check(t *testing.T, f func(o *conformance.Options) (*conformance.Report, error)) {
-	o := &conformance.Options{Run: run.tests, Subprotocols: run.subprotocols, Timeout: 4 * conformance.DefaultTimeout}
+	o := conformance.Options{Run: run.tests, Subprotocols: run.subprotocols, Timeout: 4 * conformance.DefaultTimeout}
 	if run.told {
 		o.MaxMessage = run.limit
 	}
 	if raced {
 		o.Run = run.raced
 	}
-	r, err := f(o)
-	assert.NoError(t, err)
-	again(t, r, *o, f)
+	r := recheck.Run(t, o, f)
 	for i := range r.Results {
 		res := &r.Results[i]
 		switch {
@@ -107,32 +104,6 @@ func (run *publishedRun) check(t *testing.T, f func(o *conformance.Options) (*co
 		}
 	}
 	t.Logf("%s in %v", r, r.Elapsed)
-}
-
-// tooLate finds in a problem that something did not come in time.
-var tooLate = regexp.MustCompile(`within \d|did not read for|is still there|timeout`)
-
-// again runs the tests once more that failed because the endpoint took too long, with more
-// time: it may have been the machine that was busy.
-func again(t *testing.T, r *conformance.Report, o conformance.Options, check func(*conformance.Options) (*conformance.Report, error)) {
-	t.Helper()
-	index := map[string]int{}
-	var late []string
-	for i := range r.Results {
-		if res := &r.Results[i]; res.Verdict == conformance.Failed && tooLate.MatchString(res.Problem) {
-			t.Logf("tried again: %s: %s", res.ID(), res.Problem)
-			index[res.ID()], late = i, append(late, regexp.QuoteMeta(res.ID()))
-		}
-	}
-	if late == nil {
-		return
-	}
-	o.Run, o.Timeout = "^("+strings.Join(late, "|")+")$", 8*o.Timeout
-	more, err := check(&o)
-	assert.NoError(t, err)
-	for _, res := range more.Results {
-		r.Results[index[res.ID()]] = res
-	}
 }
 
 // server checks a server that sends back each message.
