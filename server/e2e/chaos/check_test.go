@@ -109,6 +109,8 @@ func TestFollow(t *testing.T) {
 		{"nothing at all", "", "missing"},
 		{"lost between connections", "@100 101 102 @102 104 105 106", "missing"},
 		{"goes on further ahead", "@100 101 102 @104 105 106", "missing"},
+		{"goes back, and ahead again", "@100 101 102? @101 @102 103 104 105 106", ""},
+		{"goes back, and too far ahead", "@100 101 102? @101 @103 104 105 106", "missing"},
 		{"two change places", "@100 101 103 102 104 105 106", "late, missing"},
 		{"again", "@100 101 102 102 103 104 105 106", "again"},
 		{"again over a new connection", "@100 101 102 @102 102 103 104 105 106", "again"},

@@ -80,8 +80,15 @@ func (f *follower) resume(e *Event) {
 	if !f.t.knows(e.At) && f.gap {
 		return // behind a gap, into a life in which nothing was stored
 	}
-	if f.began && !f.gap && rank > slices.Max(f.next) {
-		f.missing(slices.Max(f.next), rank, "it was to go on behind them at "+e.At.String())
+	if f.began && !f.gap {
+		// It may have gone back to what it knew the place of, and know one further on by now.
+		from := slices.Max(f.next)
+		for from < rank && f.seen[from] > 0 {
+			from++
+		}
+		if from < rank {
+			f.missing(from, rank, "it was to go on behind them at "+e.At.String())
+		}
 	}
 	f.began, f.gap, f.next = true, false, []int{rank}
 	f.high = max(f.high, rank)
