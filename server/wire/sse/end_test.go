@@ -1,7 +1,6 @@
 package sse
 
 import (
-	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,11 +14,8 @@ import (
 func TestSlowClientDoesNotDelayTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, nil, nil)
-		c, err := s.l.DialContext(t.Context(), "tcp", "")
-		assert.NoError(t, err)
+		c := s.silent()
 		defer c.Close()
-		_, err = io.WriteString(c, "GET /t/a HTTP/1.1\r\nHost: localhost\r\n\r\n")
-		assert.NoError(t, err)
 		synctest.Wait()
 		s.publish("a", strings.Repeat("x", 1_000_000))
 		synctest.Wait()

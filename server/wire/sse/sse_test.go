@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -66,6 +67,17 @@ type source struct {
 	resp *http.Response
 	r    *bufio.Reader
 	id   string // Last-Event-ID
+}
+
+// silent opens the stream of topic a for a client that reads only when it is told to, which
+// is to be closed.
+func (s *site) silent() net.Conn {
+	s.t.Helper()
+	c, err := s.l.DialContext(s.t.Context(), "tcp", "")
+	assert.NoError(s.t, err)
+	_, err = io.WriteString(c, "GET /t/a HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	assert.NoError(s.t, err)
+	return c
 }
 
 // open opens a stream; header is names and values.
@@ -337,11 +349,8 @@ func TestClientGoes(t *testing.T) {
 func TestSlowClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, &hub.Options{Default: hub.Settings{MaxLag: 1 << 30}}, nil)
-		c, err := s.l.DialContext(t.Context(), "tcp", "")
-		assert.NoError(t, err)
+		c := s.silent()
 		defer c.Close()
-		_, err = io.WriteString(c, "GET /t/a HTTP/1.1\r\nHost: localhost\r\n\r\n")
-		assert.NoError(t, err)
 		synctest.Wait()
 		fast := s.open("a").begin()
 		began := time.Now()
@@ -365,11 +374,8 @@ func TestSlowClient(t *testing.T) {
 func TestSlowLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, nil, nil)
-		c, err := s.l.DialContext(t.Context(), "tcp", "")
-		assert.NoError(t, err)
+		c := s.silent()
 		defer c.Close()
-		_, err = io.WriteString(c, "GET /t/a HTTP/1.1\r\nHost: localhost\r\n\r\n")
-		assert.NoError(t, err)
 		synctest.Wait()
 		s.publish("a", strings.Repeat("x", 100<<10))
 		got, buf := 0, make([]byte, 4<<10)
