@@ -1,6 +1,10 @@
 package client
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/duplexhq/duplex/websocket"
+)
 
 // What one message costs to take out of its JSON.
 func BenchmarkParseFrame(b *testing.B) {
@@ -13,7 +17,7 @@ func BenchmarkParseFrame(b *testing.B) {
 			p := []byte(frame)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := parseFrame(p); err != nil {
+				if _, err := parseFrame(websocket.Text, p); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -131,11 +131,11 @@ func (l *link) authenticate(token string) error {
 		return err
 	}
 	for {
-		_, p, err := l.conn.Next(ctx)
+		t, p, err := l.conn.Next(ctx)
 		if err != nil {
 			return err
 		}
-		f, err := parseFrame(p)
+		f, err := parseFrame(t, p)
 		switch {
 		case err != nil:
 			return err

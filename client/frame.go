@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/duplexhq/duplex/websocket"
 )
 
 // A frameKind says what the server tells.
@@ -84,8 +86,12 @@ type wireFrame struct {
 	} `json:"bye"`
 }
 
-// parseFrame returns what a text frame of the server says. p is not kept.
-func parseFrame(p []byte) (*frame, error) {
+// parseFrame returns what a message of the server says. p is not kept; if t is Text it
+// is UTF-8, as a connection delivers nothing else (RFC 6455, section 8.1).
+func parseFrame(t websocket.MessageType, p []byte) (*frame, error) {
+	if t != websocket.Text {
+		return nil, junkError("a binary frame")
+	}
 	var w wireFrame
 	if err := json.Unmarshal(p, &w); err != nil {
 		return nil, junkError(fmt.Sprintf("a frame is not as the protocol has it: %v", err))

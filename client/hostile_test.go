@@ -23,7 +23,7 @@ func TestJSONThatNoFrameCanCarry(t *testing.T) {
 		err := m.check()
 		if tt.want == "" {
 			assert.NoError(t, err)
-			_, err = parseFrame([]byte(`{"ok":1,"messages":[{"at":"c1","data":` + tt.data + `}]}`))
+			_, err = parseFrame(websocket.Text, []byte(`{"ok":1,"messages":[{"at":"c1","data":`+tt.data+`}]}`))
 			assert.NoError(t, err)
 			continue
 		}
@@ -75,5 +75,21 @@ func TestByeBeforeTheTokenIsAccepted(t *testing.T) {
 		assert.Equal(t, time.Until(c.State().RetryAt), 8400*time.Millisecond)
 		p = s.accept()
 		p.expect(`{"auth":"T","id":2}`)
+	})
+}
+
+// A binary message is not the answer to a token either, whatever it says.
+func TestBytesBeforeTheTokenIsAccepted(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *scripted) {
+		c := s.client(&Options{Token: "T"})
+		subscribe(t, c, "a", nil)
+		p := s.accept()
+		p.expect(`{"auth":"T","id":1}`)
+		p.SendBinary([]byte(`{"ok":1}`))
+		p.Close()
+		synctest.Wait()
+		st := c.State()
+		assert.Equal(t, st.Phase, Waiting)
+		assert.Equal(t, st.Err.Error(), "client: the server broke the protocol: a binary frame")
 	})
 }

@@ -162,10 +162,7 @@ func (l *link) read() error {
 		if err != nil {
 			return err
 		}
-		if t != websocket.Text {
-			return l.refuse(junkError("a binary frame"))
-		}
-		f, err := parseFrame(p)
+		f, err := parseFrame(t, p)
 		if err == nil {
 			err = l.handle(f)
 		}
