@@ -59,7 +59,8 @@ type Store interface {
 	// Session returns a session; ok is false if there is none.
 	Session(id string) (rec SessionRecord, ok bool, err error)
 
-	// ExpiredSessions returns up to limit sessions last seen before a time.
+	// ExpiredSessions returns up to limit sessions last seen before a time. Of one
+	// that is not readable it may return the ID and the time alone.
 	ExpiredSessions(before time.Time, limit int) ([]SessionRecord, error)
 
 	// Close writes what is to be written and ends the store.

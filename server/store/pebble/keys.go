@@ -88,6 +88,11 @@ func seenKey(ms int64, session string) []byte {
 	return append(key, session...)
 }
 
+// seenAt returns the time in a key that seenKey has made, in Unix milliseconds.
+func seenAt(key []byte) int64 {
+	return int64(binary.BigEndian.Uint64(key[keyPrefixLen:]) ^ 1<<63)
+}
+
 // offsetOf returns the number at the end of a key of a message.
 func offsetOf(key []byte) uint64 {
 	if len(key) < keyPrefixLen+offsetLen {

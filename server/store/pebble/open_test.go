@@ -71,7 +71,7 @@ func TestWrittenByANewer(t *testing.T) {
 	}
 }
 
-// A value that is not readable is told with its place. It is trimmed like others.
+// A value that is not readable is told with its place. It is trimmed, or expires, like others.
 func TestDamaged(t *testing.T) {
 	s := openOn(t, vfs.NewMem(), Options{})
 	assert.NoError(t, s.Append([]hub.Entry{entryAt("room", 1), entryAt("room", 2), entryAt("room", 3)}))
@@ -91,9 +91,19 @@ func TestDamaged(t *testing.T) {
 	assert.NoError(t, s.db.Set(nameKey(spaceSession, "session-1"), []byte{1}, nil))
 	_, _, err = s.Session("session-1")
 	assert.Contains(t, err.Error(), `the session "session-1" is not readable`)
-	assert.NoError(t, s.SaveSessions([]hub.SessionRecord{{ID: "session-1", Forget: true}}))
+	list := []hub.SessionRecord{{ID: "session-2", Seen: time.UnixMilli(2), Cursors: map[string]hub.Cursor{"room": {Offset: 1}}}}
+	assert.NoError(t, s.SaveSessions(list))
+	expired, err := s.ExpiredSessions(time.UnixMilli(9), 9)
+	assert.NoError(t, err)
+	assert.Equal(t, expired, append([]hub.SessionRecord{{ID: "session-1", Seen: time.UnixMilli(1)}}, list...))
+	for i := range expired {
+		expired[i].Forget = true
+	}
+	assert.NoError(t, s.SaveSessions(expired))
 	_, ok, err := s.Session("session-1")
 	assert.True(t, !ok && err == nil, "it can be removed")
+	_, found, err := s.get(seenKey(1, "session-1"))
+	assert.True(t, !found && err == nil, "nothing of it stays")
 
 	assert.NoError(t, s.db.Set(nameKey(spaceInfo, "lost"), []byte{1}, nil))
 	_, err = s.Info("lost")

@@ -1,7 +1,7 @@
 package pebble
 
 import (
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -44,10 +44,14 @@ func (s *Store) saveSession(b *lsm.Batch, rec *hub.SessionRecord) error {
 	}
 	if found {
 		was, err := s.parseSession(rec.ID, old)
-		if err != nil && !rec.Forget {
+		switch {
+		case err == nil:
+			_ = b.Delete(seenKey(was.seen, rec.ID), nil)
+		case rec.Forget: // when it was seen stands in the key that led to it
+			_ = b.Delete(seenKey(rec.Seen.UnixMilli(), rec.ID), nil)
+		default:
 			return err
 		}
-		_ = b.Delete(seenKey(was.seen, rec.ID), nil)
 	}
 	if rec.Forget {
 		_ = b.Delete(key, nil)
@@ -89,7 +93,7 @@ func (s *Store) session(id string) (rec hub.SessionRecord, ok bool, err error) {
 }
 
 // ExpiredSessions implements hub.Store. Those that were not seen for the longest time come
-// first.
+// first. One that is not readable is only its ID and its time, so that it goes like others.
 func (s *Store) ExpiredSessions(before time.Time, limit int) (list []hub.SessionRecord, err error) {
 	if err := s.enter(); err != nil {
 		return nil, err
@@ -108,12 +112,14 @@ func (s *Store) ExpiredSessions(before time.Time, limit int) (list []hub.Session
 		if len(key) < seenPrefixLen {
 			continue
 		}
-		rec, found, err := s.session(string(key[seenPrefixLen:]))
-		if err != nil {
+		id, seen := string(key[seenPrefixLen:]), time.UnixMilli(seenAt(key))
+		rec, found, err := s.session(id)
+		switch {
+		case errors.Is(err, errDamaged):
+			list = append(list, hub.SessionRecord{ID: id, Seen: seen})
+		case err != nil:
 			return nil, err
-		}
-		// It may have been seen again since the iterator began.
-		if found && uint64(rec.Seen.UnixMilli())^1<<63 == binary.BigEndian.Uint64(key[keyPrefixLen:]) {
+		case found && rec.Seen.Equal(seen): // or it was seen again since the iterator began
 			list = append(list, rec)
 		}
 	}
