@@ -219,7 +219,13 @@ func isLoose(wire []byte) bool {
 			message = message[:0]
 		}
 		message = append(message, f.payload...)
-		if f.Fin && len(message) == 0 || hasFinal(message) {
+		if f.Fin && len(message) == 0 {
+			return true
+		}
+		if f.Fin { // what a sender leaves out, RFC 7692 §7.2.2, may be part of the last block
+			message = append(message, 0, 0, 0xff, 0xff)
+		}
+		if hasFinal(message) {
 			return true
 		}
 	}
