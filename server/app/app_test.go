@@ -149,7 +149,7 @@ func TestAnswersInWords(t *testing.T) {
 		{"no topic for a socket", "/t/a%20b", append(upgrade, a.URL()), 400, "use letters, digits"},
 		{"a foreign page on a topic", "/t/lobby", append(upgrade, "https://elsewhere.example"), 403, `https://elsewhere.example\" may not connect; start the server with --origin`},
 		{"a foreign page on many topics", "/ws", append(upgrade, "https://elsewhere.example"), 403, `"code":"denied","retry":false`},
-		{"a foreign page at the echo", "/echo", append(upgrade, "https://elsewhere.example"), 403, "elsewhere.example"},
+		{"a foreign page at the echo", "/echo", append(upgrade, "https://elsewhere.example"), 403, `https://elsewhere.example\" may not connect; start the server with --origin`},
 		{"the same name without TLS", "/echo", append(upgrade, "http://a.friends.example"), 403, "friends.example"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -31,6 +31,7 @@ func (a *App) build() http.Handler {
 		raw:    raw.New(a.hub, &raw.Options{Event: o, Log: c.Log, Refuse: wire.Problem}),
 		json:   json.New(a.hub, &json.Options{Event: o, Log: c.Log}),
 		echo:   event.NewServer(event.Handler{OnMessage: echo}, &o),
+		pages:  handshake.Policy{Origins: c.Origins},
 		stream: sse.New(a.hub, &sse.Options{Origins: c.Origins, Until: a.ending}),
 		http:   poll.New(a.hub, &poll.Options{Origins: c.Origins, MaxMessage: c.MaxMessage, Until: a.ending, Log: c.Log}),
 		none:   wire.Guard(c.Origins, "GET, HEAD, POST", http.HandlerFunc(notTopic)),
@@ -42,6 +43,7 @@ func (a *App) build() http.Handler {
 // The forms are what there is at the paths of the server.
 type forms struct {
 	raw, json, echo sockets
+	pages           handshake.Policy // which may open the echo
 	stream          http.Handler
 	http            poll.Handlers
 	none            http.Handler // below /t/, where no topic is
@@ -51,7 +53,7 @@ func (f *forms) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", web.Handler())
 	mux.Handle("/ws", f.json)
-	mux.Handle("/echo", f.echo)
+	mux.HandleFunc("/echo", f.openEcho)
 	mux.Handle("/t/{topic}", f.topic())
 	mux.Handle("/t/{topic}/presence", f.http.Presence)
 	mux.Handle("/t/", f.none)
@@ -75,6 +77,15 @@ func (f *forms) topic() http.Handler {
 			f.http.Topic.ServeHTTP(w, r)
 		}
 	})
+}
+
+// openEcho refuses in the words of the other forms.
+func (f *forms) openEcho(w http.ResponseWriter, r *http.Request) {
+	if err := wire.CheckHandshake(r, &f.pages); err != nil {
+		wire.Problem(w, r, err)
+		return
+	}
+	f.echo.ServeHTTP(w, r)
 }
 
 // isHandshake tells whether a request means to open a WebSocket, well or badly: what is
