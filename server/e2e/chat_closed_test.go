@@ -21,3 +21,20 @@ func testClosed(t *testing.T, b browser) {
 	ann.equal(messages, []string{"me: hello"})
 	clean(ann)
 }
+
+// What was written after that is still there when a person connects again.
+func testClosedWriting(t *testing.T, b browser) {
+	s := serveDuplex(t, "127.0.0.1:0")
+	ann := visit(t, b, s.url, "garden", "Ann")
+	js[chromedp.Void](ann.tab, `window.dispatchEvent(new Event("pagehide"))`)
+	ann.waitFor(stateIs("closed"))
+	ann.say("am I heard?")
+	ann.equal(deliveries, []string{"failed"})
+	ann.do(chromedp.Click(chromedp.CSS("#reconnect")))
+	ann.waitFor(stateIs("open"))
+	ann.equal(messages, []string{"me: am I heard?"})
+	ann.equal(deliveries, []string{"failed"})
+	ann.do(chromedp.Click(chromedp.CSS(".again")))
+	ann.equal(deliveries, []string{"delivered"})
+	clean(ann)
+}

@@ -29,6 +29,7 @@ func TestChatInChromium(t *testing.T) {
 		"lost on the way back":         testLostAnswer,
 		"on a phone":                   testPhone,
 		"closed":                       testClosed,
+		"written when closed":          testClosedWriting,
 		"reading what was said":        testReading,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -21,11 +21,14 @@ let unread = 0;
 
 /** Connects. All rooms share the connection, so what was written in one is sent though another was entered. */
 function start() {
+  const { unsent = [] } = visit ?? {};
+  const before = room;
   visit?.end();
   visit = null;
   duplex = new Duplex("/ws");
   state.watch(duplex);
   enterFromURL();
+  if (room === before) visit.bring(unsent);
 }
 
 /** Leaves the room and enters another. */

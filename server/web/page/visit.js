@@ -62,6 +62,19 @@ export class Visit extends EventTarget {
     this.#publish(entry);
   }
 
+  /** What was written here and is not known to have been stored. */
+  get unsent() {
+    return [...this.#onWay.values()].filter(({ stored }) => !stored);
+  }
+
+  /** Shows what a visit before could not send, to be sent again if a person wants it. */
+  bring(unsent) {
+    for (const entry of unsent) {
+      this.#onWay.set(entry.id, entry);
+      this.#show(entry, "failed");
+    }
+  }
+
   /** Tells the others the new name in me; before is the one until now. */
   renamed(before) {
     if (this.#duplex.state === "closed") return this.#changed(); // the next visit has it

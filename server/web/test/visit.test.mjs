@@ -50,3 +50,32 @@ test("who was here before the server went and is back soon has not joined", (t) 
   change({ join: many(20).slice(6) });
   assert.deepEqual(notes, [["leave", "6 people left"], ["join", "6 people joined"], ["join", "14 people joined"]]);
 });
+
+test("what a closed connection did not send is shown by the next visit until it comes back", async () => {
+  const shown = [], delivered = [], said = [], sub = {};
+  const closed = Object.assign(new EventTarget(), {
+    state: "open", subscribe: () => ({ close() {} }), publish: async (room, { text }) => {
+      if (text !== "stored") throw new Error("closed");
+    },
+  });
+  const log = { note: () => {}, onWay: ({ text, state }, again) => shown.push({ text, state, again }), delivered: (id) => delivered.push(id) };
+  const before = new Visit(closed, "room", { name: "Ann" }, log);
+  for (const text of ["stored", "one", "two"]) before.say(text);
+  await new Promise(setImmediate);
+  const { unsent } = before;
+  assert.deepEqual(unsent.map(({ text }) => text), ["one", "two"]);
+  before.end();
+  shown.length = 0;
+
+  const open = Object.assign(new EventTarget(), {
+    state: "open", subscribe: () => sub, publish: async (room, { id, text }, o) => said.push([id, text, o.id]),
+  });
+  const next = new Visit(open, "room", { name: "Ann" }, log);
+  next.bring(unsent);
+  assert.deepEqual(shown.map(({ text, state }) => [text, state]), [["one", "failed"], ["two", "failed"]]);
+  sub.onmessage({ data: { id: unsent[0].id, name: "Ann", text: "one" }, ts: 1 }); // it had got there
+  assert.deepEqual(delivered, [unsent[0].id]);
+  shown[1].again();
+  assert.deepEqual(said, [[unsent[1].id, "two", unsent[1].id]]);
+  assert.equal(shown.at(-1).state, "sent");
+});
