@@ -3,7 +3,8 @@
  *
  * It speaks duplex.v1.json (docs/reference/protocol.md). When the connection is
  * lost it waits, 0.5 to 20 s and longer each time, or as long as the server
- * asks, and connects again. Every subscription then goes on behind the last
+ * asks, and connects again. A page that can be seen asks every 20 s whether the
+ * connection still is one. Every subscription then goes on behind the last
  * message it received; if messages were lost it is told so, by "gap", before
  * the next one. What was published without an answer is sent again under the
  * same idempotency key, so that it is stored once.

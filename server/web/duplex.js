@@ -6,7 +6,7 @@ const PATIENCE = 10_000; // ms to connect, and to answer
 // The next connection would end the same way.
 const FINAL = [1002, 1003, 1007, 1008, 1009, 4009];
 
-// ms; who lost one server must not come back together.
+// ms; clients must not come back together.
 const wait = (attempt) => 500 + Math.random() * (Math.min(20_000, 500 * 2 ** attempt) - 500);
 
 const problem = ({ code, message = code, retry }) => Object.assign(new Error(message), { code, retry });
@@ -79,8 +79,8 @@ export class Duplex extends Target {
     super();
     this.#options = { WebSocket: globalThis.WebSocket, maxQueue: 1 << 20, ...options };
     this.url = new URL(url, globalThis.location).href.replace(/^http/, "ws");
-    globalThis.addEventListener?.("online", this.#woken, this.#stop);
-    globalThis.document?.addEventListener("visibilitychange", this.#woken, this.#stop);
+    globalThis.addEventListener?.("online", this.#probe, this.#stop);
+    globalThis.document?.addEventListener("visibilitychange", this.#probe, this.#stop);
     if (options.topic) this.subscription = this.subscribe(options.topic, options);
     this.connect();
   }
@@ -134,7 +134,7 @@ export class Duplex extends Target {
     ws.onmessage = ({ data }) => this.#received(data);
     ws.onclose = ({ code, reason }) => this.#lost(code, reason);
     ws.onerror = () => {}; // for npm ws
-    this.#timer = setTimeout(() => this.#lost(1006, "no connection"), PATIENCE);
+    this.#timer = setTimeout(() => this.#lost(1006, "no answer"), PATIENCE);
     this.#asked = undefined;
     this.state = "connecting";
     this._emit("state");
@@ -159,7 +159,7 @@ export class Duplex extends Target {
     }
     if (ws !== this.#ws) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => { this.#attempt = 0; }, 5_000);
+    this.#timer = setInterval(() => { this.#attempt = 0; this.#probe(); }, 20_000);
     this.state = "open";
     for (const item of this.#pending.values()) this.#transmit(item);
     this._emit("state");
@@ -237,7 +237,7 @@ export class Duplex extends Target {
     sub._emit("close");
   }
 
-  #woken = () => {
+  #probe = () => {
     if (globalThis.document?.hidden) return;
     if (this.state === "open") this.request({ unsub: "" }).catch(() => {});
     if (!this.#asked) this.connect();

@@ -23,7 +23,7 @@ test("a connection that lasted begins the waits anew, one that did not does not"
   const w = world({ luck: 1 });
   const { duplex } = w.duplex();
   const waits = [];
-  for (const lasted of [0, 4999, 0, 5000, 0]) {
+  for (const lasted of [0, 19_999, 0, 20_000, 0]) {
     await w.open();
     w.pass(lasted);
     w.last().end();
@@ -103,7 +103,7 @@ for (const [what, wake] of [
     wake(w, duplex); // while open
     assert.equal(w.sockets.length, 2);
     w.last().receive({ ok: w.last().sent.at(-1)?.id });
-    w.pass(60_000);
+    w.pass(19_999);
     assert.equal(w.sockets.length, 2);
     duplex.close();
     wake(w, duplex);
@@ -128,7 +128,9 @@ test("a page that wakes up finds out whether its connection still is one", async
     const w = world();
     const { duplex, states } = w.duplex();
     await w.open();
+    w.document.hidden = true;
     w.pass(1_000_000); // silence is all right
+    w.document.hidden = false;
     w[wake](true);
     w.pass(9_999);
     assert.equal(duplex.state, "open");
@@ -136,6 +138,29 @@ test("a page that wakes up finds out whether its connection still is one", async
     assert.deepEqual(states, ["connecting", "open", "waiting"]);
     assert.notEqual(w.last().closed, null);
   }
+});
+
+test("a page that can be seen finds out by itself, and bothers nobody when it is hidden", async () => {
+  const w = world();
+  const { duplex, states } = w.duplex();
+  await w.open();
+  for (let n = 0; n < 3; n++) {
+    w.pass(20_000);
+    const [{ id, ...probe }] = w.last().heard();
+    assert.deepEqual(probe, { unsub: "" });
+    w.pass(9_999);
+    w.last().receive({ err: id, code: "bad_topic", retry: false, message: "no name" });
+    w.pass(0);
+    w.document.hidden = true;
+    w.pass(30_001);
+    w.document.hidden = false;
+    assert.deepEqual(w.last().heard(), []);
+  }
+  w.pass(20_000 + 9_999);
+  assert.equal(duplex.state, "open");
+  w.pass(1);
+  assert.deepEqual(states, ["connecting", "open", "waiting"]);
+  assert.equal(w.timers(), 1); // for the next attempt
 });
 
 test("an attempt that hangs is given up", async () => {
@@ -156,6 +181,7 @@ test("a connection that does not answer is given up, one that only says other th
   const stored = duplex.publish("x", 1);
   w.pass(9_999);
   w.last().receive({ presence: "y", count: 1 });
+  w.document.hidden = true;
   w.pass(1_000_000);
   assert.equal(duplex.state, "open");
   const [{ id }] = w.last().heard();
@@ -180,6 +206,7 @@ test("a page that was busy reads first what has come meanwhile", async () => {
   w.time += 60_000; // no timer rang
   w.pass(0);
   w.last().receive({ ok: w.last().sent[0].id, at: "c1" });
+  w.document.hidden = true;
   w.pass(60_000);
   assert.equal(duplex.state, "open");
 });

@@ -5,7 +5,7 @@ import { afterEach } from "node:test";
 import { Duplex } from "../duplex.js";
 
 const real = Object.getOwnPropertyDescriptors(globalThis);
-const replaced = ["setTimeout", "clearTimeout", "document", "addEventListener", "location"];
+const replaced = ["setTimeout", "setInterval", "clearTimeout", "document", "addEventListener", "location"];
 const { now } = Date;
 const { random } = Math;
 
@@ -44,7 +44,8 @@ export function world({ luck = 0.5 } = {}) {
         const [id, next] = [...timers].sort(([, a], [, b]) => a.at - b.at)[0] ?? [];
         if (!next || next.at > end) break;
         w.time = Math.max(w.time, next.at);
-        timers.delete(id);
+        if (next.every) next.at = w.time + next.every;
+        else timers.delete(id);
         next.f();
       }
       w.time = end;
@@ -79,11 +80,13 @@ export function world({ luck = 0.5 } = {}) {
     /** What was sent since this was asked last. */
     heard() { return this.sent.splice(0); }
   }
-  globalThis.setTimeout = (f, ms) => {
+  const timer = (f, ms, every) => {
     const id = Object.freeze({});
-    timers.set(id, { at: w.time + ms, f });
+    timers.set(id, { at: w.time + ms, f, every });
     return id;
   };
+  globalThis.setTimeout = (f, ms) => timer(f, ms);
+  globalThis.setInterval = (f, ms) => timer(f, ms, ms);
   globalThis.clearTimeout = (id) => { timers.delete(id); };
   globalThis.document = document;
   globalThis.addEventListener = window.addEventListener.bind(window);
