@@ -79,15 +79,18 @@ const (
 // topic has subscribers, so that most receivers find it, and old messages cost no
 // more than their payload.
 //
-// Two goroutines that find no encoding at the same time both make one; they must be
-// interchangeable.
+// Goroutines that find no encoding at the same time may each make one; while it is kept they
+// all return the same.
 func (m *Message) Encoded(f Form, encode func(m *Message) any) any {
 	if p := m.forms[f].Load(); p != nil {
 		return *p
 	}
 	v := encode(m)
-	if !m.cool.Load() {
-		m.forms[f].Store(&v)
+	if m.cool.Load() || m.forms[f].CompareAndSwap(nil, &v) {
+		return v
+	}
+	if p := m.forms[f].Load(); p != nil {
+		return *p
 	}
 	return v
 }

@@ -42,10 +42,11 @@ func appendCursor(dst []byte, at hub.Cursor) []byte {
 	return append(at.Append(append(dst, "id: "...)), '\n')
 }
 
-// appendEnvelope appends the event of a message as the object of the JSON forms.
+// appendEnvelope appends the event of a message as the object of the JSON forms, which is
+// one line.
 func appendEnvelope(dst []byte, m *hub.Message) []byte {
-	dst = appendCursor(dst, m.At)
-	return append(appendData(dst, wire.AppendMessage(nil, m, true, "")), '\n')
+	dst = append(appendCursor(dst, m.At), "data: "...)
+	return append(wire.AppendMessage(dst, m, true, ""), "\n\n"...)
 }
 
 // appendGap appends the event that says that messages before at are lost.
@@ -79,23 +80,27 @@ func appendData(dst, p []byte) []byte {
 	}
 }
 
-// encoded returns the plain event of a message, which all streams share.
-func encoded(m *hub.Message) []byte {
-	p, _ := m.Encoded(hub.FormC, encode).([]byte)
-	return p
+// The events of a message are made once, when the first stream wants one, and shared by all:
+// many that stop in the middle of a large message hold it once.
+type events struct{ plain, envelope shared }
+
+type shared struct {
+	once sync.Once
+	p    []byte
 }
 
-// large is held while a large message is encoded: many streams want it at the same time, and
-// would each make, and hold, their own.
-var large sync.Mutex
-
-func encode(m *hub.Message) any {
-	if len(m.Payload) < piece {
-		return appendMessage(nil, m)
+// encoded returns the event of a message, which must not be changed.
+func encoded(m *hub.Message, envelope bool) []byte {
+	e := m.Encoded(hub.FormC, newEvents).(*events) //nolint:forcetypeassert // the form is this package's
+	if envelope {
+		return e.envelope.of(m, appendEnvelope)
 	}
-	large.Lock()
-	defer large.Unlock()
-	return m.Encoded(hub.FormC, func(m *hub.Message) any { // unless somebody has just made it
-		return appendMessage(make([]byte, 0, len(m.Payload)+hub.MaxCursorLen+64), m)
-	})
+	return e.plain.of(m, appendMessage)
+}
+
+func newEvents(*hub.Message) any { return new(events) }
+
+func (e *shared) of(m *hub.Message, appendTo func([]byte, *hub.Message) []byte) []byte {
+	e.once.Do(func() { e.p = appendTo(make([]byte, 0, len(m.Payload)+hub.MaxCursorLen+64), m) })
+	return e.p
 }

@@ -116,3 +116,19 @@ func BenchmarkAppendMessage(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkEncoded has 100 streams ask for the event of one message.
+func BenchmarkEncoded(b *testing.B) {
+	for _, envelope := range []bool{false, true} {
+		b.Run(fmt.Sprint("envelope=", envelope), func(b *testing.B) {
+			payload := []byte(strings.Repeat("0123456789abcde\n", 256))
+			var p []byte
+			for b.Loop() {
+				m := &hub.Message{Topic: "a", Payload: payload, At: at}
+				for range 100 {
+					p = append(p[:0], encoded(m, envelope)...)
+				}
+			}
+		})
+	}
+}

@@ -14,7 +14,7 @@ import (
 func TestSlowClientDoesNotDelayTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, nil, nil)
-		c := s.silent()
+		c := s.silent("a")
 		defer c.Close()
 		synctest.Wait()
 		s.publish("a", strings.Repeat("x", 1_000_000))

@@ -69,13 +69,13 @@ type source struct {
 	id   string // Last-Event-ID
 }
 
-// silent opens the stream of topic a for a client that reads only when it is told to, which
+// silent opens a stream for a client that reads only when it is told to, which
 // is to be closed.
-func (s *site) silent() net.Conn {
+func (s *site) silent(target string) net.Conn {
 	s.t.Helper()
 	c, err := s.l.DialContext(s.t.Context(), "tcp", "")
 	assert.NoError(s.t, err)
-	_, err = io.WriteString(c, "GET /t/a HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	_, err = io.WriteString(c, "GET /t/"+target+" HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	assert.NoError(s.t, err)
 	return c
 }
@@ -349,7 +349,7 @@ func TestClientGoes(t *testing.T) {
 func TestSlowClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, &hub.Options{Default: hub.Settings{MaxLag: 1 << 30}}, nil)
-		c := s.silent()
+		c := s.silent("a")
 		defer c.Close()
 		synctest.Wait()
 		fast := s.open("a").begin()
@@ -374,7 +374,7 @@ func TestSlowClient(t *testing.T) {
 func TestSlowLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, nil, nil)
-		c := s.silent()
+		c := s.silent("a")
 		defer c.Close()
 		synctest.Wait()
 		s.publish("a", strings.Repeat("x", 100<<10))

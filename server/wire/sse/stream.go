@@ -78,24 +78,25 @@ func (s *stream) send(items []hub.Item) error {
 	var p []byte
 	for _, item := range items {
 		m := item.Message
-		if m != nil && len(m.Payload) >= piece && !s.envelope {
-			if err := s.write(p); err != nil {
-				return err
+		if m == nil {
+			p = s.appendNotice(p, item.Notice)
+			if item.Notice.Kind == hub.Ended {
+				return errors.Join(s.write(p), errEnded)
 			}
-			p = p[:0]
+			continue
+		}
+		if len(m.Payload) < piece {
 			s.at = m.At
-			if err := s.write(encoded(m)); err != nil {
-				return err
-			}
+			p = append(p, encoded(m, s.envelope)...)
 			continue
 		}
-		if m != nil {
-			p = s.appendMessage(p, m)
-			continue
+		if err := s.write(p); err != nil {
+			return err
 		}
-		p = s.appendNotice(p, item.Notice)
-		if item.Notice.Kind == hub.Ended {
-			return errors.Join(s.write(p), errEnded)
+		p = p[:0]
+		s.at = m.At
+		if err := s.write(encoded(m, s.envelope)); err != nil {
+			return err
 		}
 	}
 	return s.write(p)
@@ -104,14 +105,6 @@ func (s *stream) send(items []hub.Item) error {
 // errEnded ends a stream whose subscription the hub has given up. The client is not
 // told why: it comes back by itself, with the cursor of what it has.
 var errEnded = errors.New("the subscription has ended")
-
-func (s *stream) appendMessage(p []byte, m *hub.Message) []byte {
-	s.at = m.At
-	if s.envelope {
-		return appendEnvelope(p, m)
-	}
-	return append(p, encoded(m)...)
-}
 
 // appendNotice appends what a client has to know. A client that has received nothing
 // yet is told its position, so that it goes on from there if it has to come back.
