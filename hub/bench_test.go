@@ -159,3 +159,21 @@ func heap() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
+
+// BenchmarkTopics asks for a page of 100 of 100,000 topics, from the beginning or the middle.
+func BenchmarkTopics(b *testing.B) {
+	h := open(b, nil)
+	for i := range 100_000 {
+		h.PublishAsync(&hub.Message{Topic: fmt.Sprintf("room.%06d", i), Payload: []byte("hello")}, nil)
+	}
+	for _, after := range []string{"", "room.050000"} {
+		b.Run("after="+after, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				list, err := h.Topics(b.Context(), "", after, 100)
+				assert.NoError(b, err)
+				assert.Equal(b, len(list), 100)
+			}
+		})
+	}
+}

@@ -3,8 +3,6 @@ package hub
 import (
 	"cmp"
 	"context"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -155,74 +153,6 @@ func (h *Hub) Position(topic string) Cursor {
 		return t.position()
 	}
 	return Cursor{Epoch: h.engine.Epoch(), Offset: h.engine.Settled(), Time: time.Now().UnixMilli()}
-}
-
-// A TopicInfo is what is known of a topic.
-type TopicInfo struct {
-	LogInfo
-
-	Subscribers int // on this node
-	Present     int // members of its presence
-}
-
-// Topics returns up to limit topics that a filter matches and that have messages or
-// subscribers, in order of their names, from the first behind after. An empty filter matches
-// all. It looks at all topics there are.
-func (h *Hub) Topics(ctx context.Context, filter, after string, limit int) ([]TopicInfo, error) {
-	if filter == "" {
-		filter = ">"
-	}
-	if err := CheckFilter(filter); err != nil {
-		return nil, err
-	}
-	found := make(map[string]TopicInfo)
-	h.eachTopic(func(name string, t *topic, _ meta) {
-		if t == nil || name <= after || !Match(filter, name) {
-			return
-		}
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if t.subs > 0 || t.ring.n > 0 || len(t.latest) > 0 {
-			found[name] = TopicInfo{LogInfo: LogInfo{
-				Topic: name, Last: t.last.Offset, LastTime: t.last.Time, Trimmed: t.ring.floor,
-				Messages: int64(t.ring.n), Bytes: t.ring.bytes,
-			}, Subscribers: t.subs}
-		}
-	})
-	if h.durable {
-		if err := h.addStored(ctx, filter, after, limit, found); err != nil {
-			return nil, err
-		}
-	}
-	list := make([]TopicInfo, 0, len(found))
-	for _, info := range found {
-		list = append(list, info)
-	}
-	slices.SortFunc(list, func(a, b TopicInfo) int { return strings.Compare(a.Topic, b.Topic) })
-	list = list[:min(len(list), max(limit, 0))]
-	for i := range list {
-		list[i].Present = h.roster.count(list[i].Topic)
-	}
-	return list, nil
-}
-
-// addStored adds topics that the engine knows, and what it knows of those found, until it has
-// added limit.
-func (h *Hub) addStored(ctx context.Context, filter, after string, limit int, found map[string]TopicInfo) error {
-	for added := 0; added < limit; {
-		logs, err := h.engine.Logs(ctx, after, MaxLimit)
-		if err != nil || len(logs) == 0 {
-			return err
-		}
-		for _, info := range logs {
-			after = info.Topic
-			if Match(filter, info.Topic) {
-				found[info.Topic] = TopicInfo{LogInfo: info, Subscribers: found[info.Topic].Subscribers}
-				added++
-			}
-		}
-	}
-	return nil
 }
 
 // Presence returns who is present in a topic: how many there are, and up to limit of their
