@@ -103,6 +103,8 @@ var looser = []difference{
 	{"gorilla", "RSV1", "RFC 7692 §6.1: only the first frame of a message may have RSV1"},
 	{"gorilla", "length below", "RFC 6455 §5.2: the minimal number of bytes must be used for a length"},
 	{"gorilla", "close frame with a payload of 1 byte", "RFC 6455 §5.5.1: if there is a body, its first two bytes must be a code"},
+	{"gorilla", "ends inside a block", "RFC 7692 §7.2.2: four bytes are appended; it appends nine, the last of which may end an open block"},
+	{"gobwas", "ends inside a block", "RFC 7692 §7.2.2: the same"},
 	{"gobwas", "RSV2 or RSV3", "RFC 6455 §5.2: a reserved bit that no extension explains must fail the connection; with one it checks none"},
 	{"gobwas", "length below", "RFC 6455 §5.2: the minimal number of bytes must be used for a length"},
 	{"gobwas", "illegal status code", "RFC 6455 §7.4.2: its ranges end at 4999; what a code above means nobody may define"},
