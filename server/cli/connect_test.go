@@ -246,7 +246,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"no topic", []string{at + "/t/a%20b"}, "the server answered 400 Bad Request instead of opening a WebSocket\n  topic name: ' ' at byte 1 is not allowed; use letters, digits, - _ ~ and dots", 1},
 		{"nothing there", []string{at + "/x"}, "404 Not Found instead of opening a WebSocket\n  There is nothing here.", 1},
-		{"a foreign page", []string{at + "/echo", "--origin", "https://evil.example"}, "403 Forbidden instead of opening a WebSocket\n  handshake: origin \"https://evil.example\" is not allowed", 1},
+		{"a foreign page", []string{at + "/echo", "--origin", "https://evil.example"}, "403 Forbidden instead of opening a WebSocket\n  pages of the origin \"https://evil.example\" may not connect", 1},
 		{"a page", []string{other.URL + "/html"}, "200 OK instead of opening a WebSocket\n", 1},
 		{"elsewhere", []string{other.URL + "/moved"}, "302 Found instead of opening a WebSocket\n  it leads to /there", 1},
 		{"words that would do harm", []string{other.URL + "/evil"}, "\n  one\\x1b[2J\n" + strings.Repeat("  a line\n", 4), 1},
