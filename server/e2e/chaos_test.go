@@ -96,13 +96,43 @@ func checkTrouble(t *testing.T, h *chaos.History) {
 			assert.True(t, connections[form] > n, form+" kept its connections")
 		}
 	}
+	checkKeyedTrouble(t, h)
+	joins, leaves := 0, 0
+	for _, o := range h.Room.Observers {
+		n := o.Count()
+		assert.True(t, n.Connections > 1, o.Name+" kept its connection")
+		joins, leaves = joins+n.Joins, leaves+n.Leaves
+	}
+	assert.True(t, joins > 0 && leaves > 0, "nobody came, or nobody left")
+}
+
+// checkKeyedTrouble sees that keys changed, were removed, and that something was lost and
+// left out.
+func checkKeyedTrouble(t *testing.T, h *chaos.History) {
+	t.Helper()
+	for _, k := range h.Keyed {
+		var all chaos.KeyCount
+		for _, s := range k.Keepers {
+			n := k.Count(s)
+			all.Gaps, all.Skipped = all.Gaps+n.Gaps, all.Skipped+n.Skipped
+			if s.Form != chaos.LateForm {
+				assert.True(t, n.Messages > 30 && n.Removals > 0 && n.Connections > 1, s.Name+" received next to nothing")
+			}
+		}
+		if k.Conflates {
+			assert.True(t, all.Skipped > 0, k.Topic+" left nothing out")
+		} else {
+			assert.True(t, all.Gaps > 0, k.Topic+" has lost nothing")
+		}
+	}
 }
 
 // checkBreakages spoils the history, which is good, in all ways that have to be noticed.
 func checkBreakages(t *testing.T, h *chaos.History) {
 	t.Helper()
 	all := chaos.Breakages(h, 1)
-	assert.True(t, len(all) > 15, "there is next to nothing to spoil")
+	assert.True(t, len(all) > 30, "there is next to nothing to spoil")
+	t.Logf("spoiled in %d ways", len(all))
 	for _, b := range all {
 		found := chaos.Check(b.History)
 		if !slices.ContainsFunc(found, func(p chaos.Problem) bool { return p.Kind == b.Kind }) {

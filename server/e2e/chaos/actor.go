@@ -27,6 +27,8 @@ type actor struct {
 	name string
 	rng  *rand.Rand
 	http *http.Client
+	base string // of URLs
+	idle func() // what it does between two messages
 
 	mu   sync.Mutex
 	luck *rand.Rand // of connections, which anybody may open
@@ -41,12 +43,13 @@ func (r *run) actor(name string) *actor {
 		rng:  rand.New(rand.NewPCG(r.Seed, h.Sum64())),   //nolint:gosec // a run is to be repeatable
 		luck: rand.New(rand.NewPCG(r.Seed+1, h.Sum64())), //nolint:gosec // as above
 	}
+	a.base, a.idle = "http://"+r.proxy.Address(), a.dawdle
 	a.http = &http.Client{Transport: &http.Transport{DialContext: a.dial, MaxIdleConnsPerHost: 1, DisableCompression: true}}
 	return a
 }
 
-// url returns the URL of a path, by way of the proxy.
-func (r *run) url(path string) string { return "http://" + r.proxy.Address() + path }
+// url returns the URL of a path.
+func (a *actor) url(path string) string { return a.base + path }
 
 // dial opens a connection that the client itself may drop after some time, with and without
 // a word.
@@ -144,6 +147,15 @@ func (a *actor) size() int {
 // topic returns one of them.
 func (a *actor) topic() string { return topics[a.rng.IntN(len(topics))] }
 
+// A source makes the next message that is to be stored.
+type source func() *publication
+
+// messages returns a source of messages to the topics of everybody.
+func (a *actor) messages(o Order) source {
+	s := a.sender(o, topics...)
+	return func() *publication { return s.compose(a.topic(), a.size()) }
+}
+
 // A sender numbers the messages of an actor to each topic.
 type sender struct {
 	rec    *recorder
@@ -152,10 +164,10 @@ type sender struct {
 	next   map[string]uint32
 }
 
-func (a *actor) sender(name string, o Order) *sender {
+func (a *actor) sender(o Order, topics ...string) *sender {
 	s := &sender{rec: a.rec, names: make(map[string]string), number: make(map[string]uint32), next: make(map[string]uint32)}
 	for _, topic := range topics {
-		s.names[topic] = name + "@" + topic
+		s.names[topic] = a.name + "@" + topic
 		s.number[topic] = a.rec.publisher(s.names[topic], topic, o)
 	}
 	return s
@@ -166,9 +178,21 @@ type publication struct {
 	id    ID
 	topic string
 	kind  client.Kind
-	body  []byte // text, or what is in the quotes of JSON
+	body  []byte // text, or what is in the quotes of JSON; nil to remove key
 	idem  string
 	tries int
+
+	keyed   *Keyed // nil without a key
+	key     uint32 // an index of its Keys
+	keyName string
+}
+
+// path returns where to POST it.
+func (p *publication) path() string {
+	if p.keyed == nil {
+		return topicPath(p.topic)
+	}
+	return topicPath(p.topic, "key", p.keyName)
 }
 
 // compose makes the next message to a topic.
@@ -186,6 +210,10 @@ func (a *actor) stored(p *publication, at string, duplicate bool) {
 	c, err := ParseCursor(at)
 	if err != nil {
 		a.rec.trouble("%s was told that %s is stored at %q: %v", a.name, p.idem, at, err)
+		return
+	}
+	if p.keyed != nil {
+		a.rec.changed(p.keyed, Change{p.key, p.id.Seq, c})
 		return
 	}
 	a.rec.ack(Ack{Entry{p.id, c}, p.tries, duplicate})

@@ -13,15 +13,17 @@ type Breakage struct {
 }
 
 // Breakages spoils a history that is good in every way that must be noticed, each time
-// somewhere else. They share what is the same.
+// somewhere else. They share what is the same, and leave out what has nothing to do with it.
 func Breakages(h *History, seed uint64) (list []Breakage) {
-	b := &breaker{h, rand.New(rand.NewPCG(seed, 2))} //nolint:gosec // a run is to be repeatable
+	logs := *h
+	logs.Keyed, logs.Room = nil, nil
+	b := &breaker{&logs, rand.New(rand.NewPCG(seed, 2))} //nolint:gosec // a run is to be repeatable
 	add := func(name string, kind Kind, spoiled *History) {
 		if spoiled != nil {
 			list = append(list, Breakage{name, kind, spoiled})
 		}
 	}
-	for _, form := range []string{"session", "after", "client", "sse", "poll", "json"} {
+	for _, form := range []string{"session", "after", "client", "sse", "poll", "json", "slow-after", "slow-json"} {
 		add(form+": a message is left out", Missing, b.inMessages(form, func(e []Event, i int) []Event { return slices.Delete(e, i, i+1) }))
 	}
 	for _, form := range []string{"client", "sse", "poll", "json"} {
@@ -34,18 +36,36 @@ func Breakages(h *History, seed uint64) (list []Breakage) {
 			return slices.Insert(e, i, Event{What: Gap, At: e[i-1].At, When: e[i].When})
 		}))
 	}
-	add("nobody is told of gaps", Missing, b.withoutGaps())
+	add("nobody is told of gaps", Missing, b.withoutGaps(func(*Subscriber) bool { return true }))
+	add("slow ones are not told of gaps", Missing, b.withoutGaps(func(s *Subscriber) bool { return s.Drops }))
 	add("an end is never reached", Behind, b.inSubscriber("client", func(s *Subscriber) { s.Caught = false }))
 	if h.Durable {
 		add("what was acknowledged is not in the log", Lost, b.withoutAcknowledged())
 		add("a message is stored twice", Twice, b.storedTwice())
 	}
+	b.h = &History{Durable: h.Durable, Keyed: h.Keyed, Room: h.Room}
+	b.spoilKeyed(add)
+	b.spoilRoom(add)
 	return list
 }
 
 type breaker struct {
 	h   *History
 	rng *rand.Rand
+}
+
+// anywhere returns one of n places that suit, -1 if there is none.
+func (b *breaker) anywhere(n int, suits func(i int) bool) int {
+	var at []int
+	for i := range n {
+		if suits(i) {
+			at = append(at, i)
+		}
+	}
+	if len(at) == 0 {
+		return -1
+	}
+	return at[b.rng.IntN(len(at))]
 }
 
 // inSubscriber returns the history with one subscriber of a form changed by f, nil if there
@@ -103,16 +123,17 @@ func (b *breaker) inMessages(form string, f func(e []Event, i int) []Event) *His
 	return out
 }
 
-// withoutGaps returns the history with no gap told to those who were told of cursors, nil if
-// none was.
-func (b *breaker) withoutGaps() *History {
+// withoutGaps returns the history with no gap told to some of those who were told of cursors, nil
+// if none was.
+func (b *breaker) withoutGaps(of func(s *Subscriber) bool) *History {
 	out, found := *b.h, false
 	out.Subscribers = slices.Clone(out.Subscribers)
 	for i, s := range out.Subscribers {
 		changed := *s
 		changed.Events = slices.DeleteFunc(slices.Clone(s.Events), func(e Event) bool {
-			found = found || e.What == Gap
-			return e.What == Gap
+			gone := e.What == Gap && of(s)
+			found = found || gone
+			return gone
 		})
 		out.Subscribers[i] = &changed
 	}

@@ -77,6 +77,12 @@ func Check(h *History) []Problem {
 	for _, s := range h.Subscribers {
 		follow(h, of(s.Filter), once, s, &c)
 	}
+	for _, k := range h.Keyed {
+		checkKeyed(h, k, &c)
+	}
+	if h.Room != nil {
+		checkRoom(h.Room, &c)
+	}
 	return c.list
 }
 

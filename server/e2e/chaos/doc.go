@@ -10,6 +10,10 @@
 // middle of frames: [Proxy]. At the end the trouble stops, a last message is published
 // to each topic, and every subscriber has to get there.
 //
+// Beside the logs, which must be complete, there are topics on which something else is promised:
+// [Keyed] ones with the latest message of each key, a [Room] where it is told who is present,
+// and those that leave out messages for slow subscribers.
+//
 // [Check] knows nothing of how a [History] came about, so that it is tested with
 // histories written by hand, and [Breakages] spoils real ones: a check that finds nothing
 // wrong with those is none.

@@ -95,11 +95,14 @@ func (f *follower) resume(e *Event) {
 }
 
 // tellGap takes a gap. A durable server tells none, nor does any within one life: all it
-// has it keeps. A session may be told once more if it could not answer.
+// has it keeps, and gives it to all but those who are too slow for their topic. A session may be
+// told once more if it could not answer.
 func (f *follower) tellGap(e *Event) {
-	if f.h.Durable {
+	switch {
+	case f.s.Drops: // it may be too slow at any time
+	case f.h.Durable:
 		f.complain(FalseGap, fmt.Sprintf("it was told of a gap behind %s", f.last()))
-	} else if !f.s.Session && e.At.Epoch != 0 && e.At.Epoch == f.epoch {
+	case !f.s.Session && e.At.Epoch != 0 && e.At.Epoch == f.epoch:
 		f.complain(FalseGap, fmt.Sprintf("it was told of a gap behind %s in one life of the server", f.last()))
 	}
 	f.back = false

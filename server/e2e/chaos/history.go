@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -28,6 +29,11 @@ type History struct {
 
 	// Ends are the positions of the last message of each topic.
 	Ends map[string]Cursor
+
+	// Keyed are the topics whose messages have keys, and Room the one where it is told who
+	// is present; nil if there is none.
+	Keyed []*Keyed
+	Room  *Room
 
 	// Trouble is what went wrong that is no matter of messages: a server that did not
 	// start, an answer that nobody may give.
@@ -82,6 +88,10 @@ type Subscriber struct {
 	// Session tells that the server remembers the position, and knows it only from
 	// what was answered: so messages may come again.
 	Session bool
+
+	// Drops tells that the topic leaves out the oldest for those who are slow, and says so
+	// with a gap.
+	Drops bool
 
 	Events []Event
 	Caught bool // it has received the last message of each topic
@@ -146,7 +156,24 @@ func (h *History) String() string {
 		fmt.Fprintf(&b, "%-12s %-10s %6d messages, %4d connections, %3d gaps, %4d again, until %v\n",
 			s.Name, s.Filter, n.Messages, n.Connections, n.Gaps, n.Again, n.Until.Round(time.Millisecond))
 	}
+	for _, k := range h.Keyed {
+		b.WriteString(k.String())
+	}
+	if h.Room != nil {
+		b.WriteString(h.Room.String())
+	}
 	return b.String()
+}
+
+// isInLife tells whether a position is of the life of the server in which the last one of s
+// was.
+func (s *Subscriber) isInLife(at Cursor) bool {
+	for _, e := range slices.Backward(s.Events) {
+		if !e.At.IsZero() {
+			return e.At.Epoch == at.Epoch
+		}
+	}
+	return false
 }
 
 // A Count is how many events of each kind there were, and when the last one was.

@@ -69,6 +69,7 @@ type jsonFrame struct {
 	Text      *string         `json:"text"`
 	Data      json.RawMessage `json:"data"`
 	Base64    *string         `json:"base64"`
+	Key       string          `json:"key"`
 }
 
 // payload returns the payload of a message.
@@ -90,8 +91,14 @@ func (p *publication) object(id int) map[string]any {
 	if id >= 0 {
 		o["id"] = id
 	}
+	if p.keyed != nil {
+		o["key"] = p.keyName
+	}
 	switch p.kind {
 	case client.Text:
+		if p.body == nil {
+			break
+		}
 		o["text"] = string(p.body)
 	case client.JSON:
 		o["data"] = string(p.body) // a string is a JSON value
@@ -106,12 +113,7 @@ var errAgain = errors.New("later")
 
 // publishJSON publishes with several messages under way at once, and sends those again
 // that were not answered when the connection was lost.
-func (a *actor) publishJSON(window int) {
-	order := AnyOrder
-	if window == 1 {
-		order = InOrder
-	}
-	s := a.sender(a.name, order)
+func (a *actor) publishJSON(window int, next source) {
 	var conn *websocket.Conn
 	var pending []*publication
 	for !a.isOver() {
@@ -120,7 +122,7 @@ func (a *actor) publishJSON(window int) {
 				break
 			}
 			for range 1 + a.rng.IntN(window) {
-				pending = append(pending, s.compose(a.topic(), a.size()))
+				pending = append(pending, next())
 			}
 		}
 		var err error
@@ -201,11 +203,10 @@ func nextFrame(ctx context.Context, conn *websocket.Conn) (f jsonFrame, err erro
 
 // publishPost publishes one message after the other with Idempotency-Key, and tries until
 // it is stored.
-func (a *actor) publishPost() {
-	s := a.sender(a.name, InOrder)
+func (a *actor) publishPost(next source) {
 	types := map[client.Kind]string{client.Text: "text/plain", client.JSON: "application/json", client.Binary: "application/octet-stream"}
 	for !a.isStopped() && !a.isOver() {
-		p := s.compose(a.topic(), a.size())
+		p := next()
 		body := p.body
 		if p.kind == client.JSON {
 			body = fmt.Appendf(nil, "%q", body)
@@ -214,7 +215,7 @@ func (a *actor) publishPost() {
 			// net/http sends a request that has this header again by itself, so nobody
 			// knows how often.
 			var answer jsonFrame
-			err := a.post(topicPath(p.topic), types[p.kind], p.idem, body, &answer)
+			err := a.post(p.path(), types[p.kind], p.idem, body, &answer)
 			if err == nil {
 				a.stored(p, answer.At, answer.Duplicate)
 				break
@@ -259,16 +260,22 @@ func (a *actor) post(path, contentType, idem string, body []byte, answer any) er
 // publishBatch publishes several messages with one request, and all of them again if one
 // was not stored.
 func (a *actor) publishBatch() {
-	s := a.sender(a.name, AnyOrder)
+	next := a.messages(AnyOrder)
 	for !a.isStopped() && !a.isOver() {
-		var batch []*publication
-		for range 1 + a.rng.IntN(20) {
-			batch = append(batch, s.compose(a.topic(), a.size()))
-		}
-		for len(batch) > 0 && !a.isOver() {
-			batch = a.sendBatch(batch)
-			a.wait(300 * time.Millisecond)
-		}
+		a.publishMany(1+a.rng.IntN(20), next, 300*time.Millisecond)
+	}
+}
+
+// publishMany publishes n messages with one request, and tries until all are stored. Pauses
+// are up to that long.
+func (a *actor) publishMany(n int, next source, pause time.Duration) {
+	var batch []*publication
+	for range n {
+		batch = append(batch, next())
+	}
+	for len(batch) > 0 && !a.isOver() {
+		batch = a.sendBatch(batch)
+		a.wait(pause)
 	}
 }
 
@@ -309,14 +316,14 @@ func (a *actor) sendBatch(batch []*publication) []*publication {
 // publishClient publishes with the Go client, which tries again by itself. Now and then
 // another one goes on in its place, as a program does that was started again.
 func (a *actor) publishClient() {
-	s := a.sender(a.name, InOrder)
+	next := a.messages(InOrder)
 	var p *publication
 	for !a.isOver() && (p != nil || !a.isStopped()) {
 		ctx, cancel := a.process()
 		c := client.New(a.url("/ws"), &client.Options{Dial: &websocket.DialOptions{DialContext: a.dial}})
 		for ctx.Err() == nil && (p != nil || !a.isStopped()) {
 			if p == nil {
-				p = s.compose(a.topic(), a.size())
+				p = next()
 			}
 			if a.publishWith(ctx, c, p) {
 				p = nil

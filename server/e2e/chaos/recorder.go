@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -17,10 +18,14 @@ type recorder struct {
 	names  map[string]uint32 // of publishers
 	places map[ID]Cursor     // of messages that somebody was told of; nil if they do not last
 	last   map[string]Cursor // of the last message of each topic, when it is there
+	keys   map[string]uint32 // of all topics with keys
+	quiet  bool              // what is told of presence is not of interest any more
+
+	ended, dropped int // how often slow ones were ended, and not given the oldest
 }
 
 func newRecorder(h *History) *recorder {
-	r := &recorder{start: time.Now(), h: h, names: make(map[string]uint32), last: make(map[string]Cursor)}
+	r := &recorder{start: time.Now(), h: h, names: make(map[string]uint32), last: make(map[string]Cursor), keys: make(map[string]uint32)}
 	if h.Durable {
 		r.places = make(map[ID]Cursor)
 	}
@@ -57,13 +62,6 @@ func (r *recorder) ack(a Ack) {
 	}
 }
 
-// acks returns how often a publisher was told that its message is stored.
-func (r *recorder) acks() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.h.Acks)
-}
-
 // killed takes the time of a kill.
 func (r *recorder) killed() {
 	r.mu.Lock()
@@ -76,6 +74,9 @@ func (r *recorder) farewell(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.h.Farewells[text]++
+	if strings.Contains(text, "slow") {
+		r.ended++
+	}
 }
 
 // trouble takes what must not happen.
@@ -99,6 +100,11 @@ func (r *recorder) connected(s *Subscriber, at Cursor) {
 
 // gap takes a gap that s was told of.
 func (r *recorder) gap(s *Subscriber, at Cursor) {
+	if s.Drops && s.isInLife(at) {
+		r.mu.Lock()
+		r.dropped++
+		r.mu.Unlock()
+	}
 	s.Events = append(s.Events, Event{What: Gap, At: at, When: r.now()})
 }
 

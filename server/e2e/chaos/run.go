@@ -34,7 +34,8 @@ type Config struct {
 	Duration time.Duration
 
 	// Acks is how many messages are to be acknowledged: on a machine that is so busy that
-	// they are not after Duration, there is trouble until they are. Default 0.
+	// they are not after Duration, there is trouble until they are, and until something was lost,
+	// and left out for slow subscribers, on each topic that may do so. Default 0: none.
 	Acks int
 
 	// Log is told of restarts. Default: nobody is.
@@ -45,10 +46,29 @@ type Config struct {
 var topics = []string{"chaos.a", "chaos.b", "chaos.c-d"}
 
 // filters are those with wildcards.
-var filters = []string{"chaos.*", ">"}
+var filters = []string{"chaos.*", "chaos.>"}
 
-// rule has the server keep everything, and lose patience with slow readers soon.
-const rule = "> messages=10000000 bytes=unlimited age=7d lag=128KiB"
+// slowTopics have subscribers that do not keep up: one ends them, the other leaves out the
+// oldest.
+var slowTopics = []string{"slow.disconnect", dropTopic}
+
+const dropTopic = "slow.drop"
+
+// logged returns the topics whose logs are compared with everything.
+func logged() []string { return slices.Concat(topics, slowTopics) }
+
+// everything has the server keep all of a log.
+const everything = " messages=10000000 bytes=unlimited age=7d "
+
+// rules say what the topics do. The server loses patience with slow readers soon.
+var rules = []string{
+	"state latest messages=3 lag=64KiB",
+	"quotes latest slow=conflate lag=64KiB" + everything,
+	dropTopic + " slow=drop-oldest lag=64KiB" + everything,
+	"slow.disconnect lag=64KiB" + everything,
+	roomTopic + " presence=100ms grace=500ms",
+	">" + everything + "lag=128KiB",
+}
 
 // calmPatience is how long everybody has to get to the end when the trouble is over.
 const calmPatience = 2 * time.Minute
@@ -65,11 +85,13 @@ type run struct {
 
 	between time.Duration // bounds the time between two messages of one publisher
 
+	bursts      sync.RWMutex  // is held for reading while there is one, and to close calm
 	calm        chan struct{} // closed when the trouble is over
 	stop        chan struct{} // closed when nothing more is published
 	publishers  sync.WaitGroup
 	subscribers sync.WaitGroup
 	attached    sync.WaitGroup // subscribers that have not begun
+	people      sync.WaitGroup // of the room
 }
 
 // Run runs a server, and everything that uses and troubles it, and returns what happened.
@@ -80,14 +102,20 @@ func Run(ctx context.Context, c Config) (*History, error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	h := &History{Durable: c.Data != "", Window: sessionWindow, Ends: make(map[string]Cursor), Farewells: make(map[string]int)}
+	h := &History{
+		Durable: c.Data != "", Window: sessionWindow, Ends: make(map[string]Cursor), Farewells: make(map[string]int),
+		Keyed: []*Keyed{{Topic: "state"}, {Topic: "quotes", Conflates: true}},
+	}
 	r := &run{
 		Config: c, rec: newRecorder(h), ctx: ctx,
 		rng:   rand.New(rand.NewPCG(c.Seed, 0)), //nolint:gosec // a run is to be repeatable
-		begin: make(map[string]Cursor), between: 80 * time.Millisecond,
+		begin: make(map[string]Cursor), between: 120 * time.Millisecond,
 		calm:   make(chan struct{}),
 		stop:   make(chan struct{}),
-		server: &program{path: c.Program, address: c.Address, args: append([]string{"--topic", rule}, c.Args...)},
+		server: &program{path: c.Program, address: c.Address, args: slices.Clone(c.Args)},
+	}
+	for _, rule := range rules {
+		r.server.args = append(r.server.args, "--topic", rule)
 	}
 	if c.Duration > 5*time.Minute {
 		r.between *= 4 // all that happens is kept in memory
@@ -108,6 +136,7 @@ func Run(ctx context.Context, c Config) (*History, error) {
 	cancel()
 	r.subscribers.Wait()
 	r.publishers.Wait()
+	r.people.Wait()
 	h.Trouble = append(h.Trouble, r.server.trouble...)
 	return h, err
 }
@@ -117,7 +146,7 @@ const sessionWindow = 256<<10 + 2*(maxSize+MessageCost)
 
 // all is the course of a run.
 func (r *run) all() error {
-	for _, topic := range topics {
+	for _, topic := range logged() {
 		page, err := r.history(topic, Cursor{})
 		if err != nil {
 			return err
@@ -129,9 +158,12 @@ func (r *run) all() error {
 		return errors.New("not all subscribers began")
 	}
 	r.publish()
+	r.attendAll()
 	r.proxy.Disturb()
 	r.trouble()
+	r.bursts.Lock()
 	close(r.calm)
+	r.bursts.Unlock()
 	r.proxy.Calm()
 	close(r.stop)
 	if !r.within(&r.publishers) {
@@ -143,12 +175,14 @@ func (r *run) all() error {
 	}
 	r.within(&r.subscribers) // those that do not end are in the history
 	r.log("the subscribers are at the end")
+	r.settle()
+	r.log("the observers know who is present")
 	if r.Data != "" {
 		if err := r.comeLate(); err != nil {
 			return err
 		}
 	}
-	for _, topic := range topics {
+	for _, topic := range logged() {
 		if err := r.readLog(topic); err != nil {
 			return err
 		}
@@ -175,6 +209,9 @@ func (r *run) comeLate() error {
 		a := r.actor(s.Name)
 		r.attached.Add(1)
 		r.subscribers.Go(func() { a.subscribeClient(s) })
+	}
+	for _, k := range r.rec.h.Keyed {
+		r.lateKeeper(k)
 	}
 	r.within(&r.subscribers)
 	r.log("those who came late are at the end")
@@ -206,7 +243,7 @@ func (r *run) trouble() {
 	until := time.Now().Add(r.Duration)
 	for first := true; ; first = false {
 		pause := 3*time.Second + time.Duration(r.rng.Int64N(int64(5*time.Second)))
-		if left := time.Until(until); left < pause && r.rec.acks() >= r.Acks {
+		if left := time.Until(until); left < pause && r.isEnough() {
 			r.pause(left)
 			return
 		}
@@ -218,6 +255,21 @@ func (r *run) trouble() {
 			return
 		}
 	}
+}
+
+// isEnough tells whether enough has happened.
+func (r *run) isEnough() bool {
+	r.rec.mu.Lock()
+	defer r.rec.mu.Unlock()
+	if r.Acks == 0 {
+		return true
+	}
+	for _, k := range r.rec.h.Keyed {
+		if !k.isTroubled() {
+			return false
+		}
+	}
+	return len(r.rec.h.Acks) >= r.Acks && r.rec.ended > 0 && r.rec.dropped > 0
 }
 
 // pause lets d pass. It returns false if the run is over.
@@ -269,9 +321,12 @@ func (r *run) publish() {
 	for i, topic := range topics {
 		start(fmt.Sprintf("raw-%d", i), func(a *actor) { a.publishRaw(topic) })
 	}
-	start("json-1", func(a *actor) { a.publishJSON(1) })
-	start("json-8", func(a *actor) { a.publishJSON(8) })
-	start("post", (*actor).publishPost)
+	start("json-1", func(a *actor) { a.publishJSON(1, a.messages(InOrder)) })
+	start("json-8", func(a *actor) { a.publishJSON(8, a.messages(AnyOrder)) })
+	start("post", func(a *actor) { a.publishPost(a.messages(InOrder)) })
+	start("trickle", func(a *actor) { a.publishPost(a.trickle()) })
+	start("key-json", func(a *actor) { a.publishJSON(1, a.changes(a.size, r.rec.h.Keyed...)) })
+	start("key-post", func(a *actor) { a.publishPost(a.changes(a.size, r.rec.h.Keyed...)) })
 	start("batch", (*actor).publishBatch)
 	start("go", (*actor).publishClient)
 }
@@ -294,6 +349,10 @@ func (r *run) subscribe() {
 		add("client", false, (*actor).subscribeClient)
 		add("sse", false, (*actor).subscribeEvents)
 		add("poll", false, (*actor).subscribePoll)
+	}
+	r.subscribeSlow()
+	for _, k := range r.rec.h.Keyed {
+		r.keepAll(k)
 	}
 	var many []*Subscriber
 	for i, filter := range slices.Concat(topics, filters) {

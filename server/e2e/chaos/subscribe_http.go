@@ -70,7 +70,7 @@ func (a *actor) subscribeEvents(s *Subscriber) {
 // readEvents reads a stream until it ends or the subscriber leaves it.
 func (a *actor) readEvents(s *Subscriber, r *eventReader, begun *bool, ends *int) {
 	for left := a.patience(); left > 0 || a.isCalm(); left-- {
-		a.dawdle()
+		a.idle()
 		kind, data, err := r.next()
 		if err != nil {
 			return
@@ -153,7 +153,7 @@ func (a *actor) subscribePoll(s *Subscriber) {
 	at := a.begin[s.Filter]
 	a.rec.connected(s, at)
 	a.attached.Done()
-	for ; !s.Caught && !a.isOver(); a.dawdle() {
+	for ; !s.Caught && !a.isOver(); a.idle() {
 		ctx, cancel := context.WithTimeout(a.ctx, stepPatience)
 		p, err := a.poll(ctx, topicPath(s.Filter, "after", at.String(), "wait", "2s", "limit", fmt.Sprint(1+a.rng.IntN(50))))
 		cancel()
@@ -266,40 +266,50 @@ func (r *run) enter(topic string, f *jsonFrame) {
 
 // finish publishes the last message of each topic.
 func (r *run) finish() error {
-	for _, topic := range topics {
-		if err := r.finishTopic(topic); err != nil {
+	for _, topic := range logged() {
+		name := lastPrefix + topic
+		n := r.rec.publisher(name, topic, InOrder)
+		at, duplicate, err := r.finishWith(topicPath(topic), payload(name, 0, 100))
+		if err != nil {
 			return err
 		}
+		r.rec.h.Ends[topic] = at
+		r.rec.ack(Ack{Entry{ID{n, 0}, at}, 1, duplicate})
+	}
+	for _, k := range r.rec.h.Keyed {
+		name := lastPrefix + k.Topic
+		key := r.rec.key(k, name)
+		at, _, err := r.finishWith(topicPath(k.Topic, "key", name), payload(name, 0, 100))
+		if err != nil {
+			return err
+		}
+		k.Last = Change{key, 0, at}
+		r.rec.changed(k, k.Last)
 	}
 	return nil
 }
 
-// finishTopic does so without the proxy.
-func (r *run) finishTopic(topic string) error {
-	name := lastPrefix + topic
-	n := r.rec.publisher(name, topic, InOrder)
+// finishWith publishes a last message without the proxy.
+func (r *run) finishWith(path string, body []byte) (at Cursor, duplicate bool, err error) {
 	ctx, cancel := context.WithTimeout(r.ctx, calmPatience)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.Address+topicPath(topic), bytes.NewReader(payload(name, 0, 100)))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.Address+path, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return at, false, err
 	}
 	req.Header.Set("Content-Type", "text/plain")
 	req.Close = true
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return at, false, err
 	}
 	defer resp.Body.Close()
 	var f jsonFrame
 	if err := json.NewDecoder(resp.Body).Decode(&f); err != nil {
-		return err
+		return at, false, err
 	}
-	at, err := ParseCursor(f.At)
-	if err != nil {
-		return fmt.Errorf("the last message of %s was answered with %d: %w", topic, resp.StatusCode, err)
+	if at, err = ParseCursor(f.At); err != nil {
+		err = fmt.Errorf("the last message, %s, was answered with %d: %w", path, resp.StatusCode, err)
 	}
-	r.rec.h.Ends[topic] = at
-	r.rec.ack(Ack{Entry{ID{n, 0}, at}, 1, f.Duplicate})
-	return nil
+	return at, f.Duplicate, err
 }

@@ -78,7 +78,7 @@ func (a *actor) readRaw(conn *websocket.Conn, s *Subscriber) error {
 			a.part(conn)
 			return nil
 		}
-		a.dawdle()
+		a.idle()
 		_, p, err := conn.Read(a.ctx)
 		if err != nil {
 			return err
@@ -133,7 +133,7 @@ func (a *actor) subscribeJSON(subs []*Subscriber) {
 			j.ask(conn, filter)
 		}
 		for left := a.patience() * len(subs); err == nil && j.left > 0 && (left > 0 || a.isCalm()); left-- {
-			a.dawdle()
+			a.idle()
 			var f jsonFrame
 			if f, err = nextFrame(a.ctx, conn); err == nil {
 				j.take(conn, &f)
@@ -226,7 +226,7 @@ func (j *jsonSubscriber) message(f *jsonFrame) {
 
 // topicsOf returns how many topics a filter matches.
 func topicsOf(filter string) (n int) {
-	for _, topic := range topics {
+	for _, topic := range logged() {
 		if match(filter, topic) {
 			n++
 		}
@@ -275,7 +275,7 @@ func (a *actor) subscribeClient(s *Subscriber) {
 // readClient reads until the end of the topics, or of ctx.
 func (a *actor) readClient(ctx context.Context, s *Subscriber, sub *client.Subscription, ends *int) error {
 	for *ends < topicsOf(s.Filter) {
-		a.dawdle()
+		a.idle()
 		ev, err := sub.Next(ctx)
 		switch {
 		case err != nil:
