@@ -197,12 +197,16 @@ type BatchItem struct {
 // ReadBatch returns the messages of the body of POST /batch, a JSON array of up to
 // [MaxBatch] objects in at most [MaxBatchBytes]. Payloads have at most limit bytes,
 // any number if it is negative. An object that is wrong costs only itself; the error
-// is about the whole. It looks at no more objects than are allowed.
+// is about the whole. It looks at no more objects than are allowed. An Idempotency-Key is
+// refused, as each message needs an ID of its own.
 func ReadBatch(w http.ResponseWriter, r *http.Request, limit int64) ([]BatchItem, error) {
 	if kind, err := kindOf(r.Header); err != nil {
 		return nil, err
 	} else if kind != bodyKind(hub.JSON) {
 		return nil, unsupportedMedia("a batch is application/json: with curl use --json")
+	}
+	if r.Header["Idempotency-Key"] != nil { // left unheeded it would let a retry do harm
+		return nil, BadRequest("a batch has no Idempotency-Key: give each message an idem of its own")
 	}
 	body, err := ReadBody(w, r, MaxBatchBytes)
 	if err != nil {
