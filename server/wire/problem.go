@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/duplexhq/duplex/hub"
 	"github.com/duplexhq/duplex/websocket"
 )
 
@@ -104,16 +106,19 @@ func Problem(w http.ResponseWriter, _ *http.Request, err error) {
 	if e.Status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", strconv.Itoa(1+rand.IntN(5)))
 	}
-	body, _ := json.Marshal(struct {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false) // people read it, and by its type nobody takes it for a page
+	_ = encoder.Encode(struct {
 		Title  string `json:"title"`
 		Status int    `json:"status"`
 		Detail string `json:"detail"`
 		Code   string `json:"code"`
 		Retry  bool   `json:"retry"`
 	}{http.StatusText(e.Status), e.Status, e.Detail, e.Code, e.Retry})
-	h.Set("Content-Length", strconv.Itoa(len(body)+1))
+	h.Set("Content-Length", strconv.Itoa(body.Len()))
 	w.WriteHeader(e.Status)
-	_, _ = w.Write(append(body, '\n'))
+	_, _ = w.Write(body.Bytes())
 }
 
 // MethodNotAllowed is the error for a method that a resource does not have; allow
@@ -136,8 +141,17 @@ func NotAcceptable() error {
 	}
 }
 
-// ErrWildcards is the answer to a filter where one topic is meant.
-var ErrWildcards = &Refusal{
+// CheckTopic returns an error unless a name is one of a topic. A filter has an answer of
+// its own.
+func CheckTopic(name string) error {
+	if hub.CheckFilter(name) == nil && hub.IsFilter(name) {
+		return errWildcards
+	}
+	return hub.CheckTopic(name)
+}
+
+// errWildcards is the answer to a filter where one topic is meant.
+var errWildcards = &Refusal{
 	Status: http.StatusBadRequest,
 	Code:   "bad_topic",
 	Detail: "this is a filter, and one topic is needed; filters are for streams of events and for /ws",

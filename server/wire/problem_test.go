@@ -69,6 +69,14 @@ func TestProblem(t *testing.T) {
 	}
 }
 
+// People read problems in a terminal.
+func TestProblemIsNotEscapedForPages(t *testing.T) {
+	w := httptest.NewRecorder()
+	Problem(w, nil, BadRequest("write & or > or <"))
+	assert.Contains(t, w.Body.String(), "write & or > or <")
+	assert.Equal(t, w.Header().Get("Content-Length"), fmt.Sprint(w.Body.Len()))
+}
+
 func TestProblemHasTheHeadersOfTheError(t *testing.T) {
 	w := httptest.NewRecorder()
 	Problem(w, nil, &websocket.HandshakeError{Status: 426, Header: http.Header{"Upgrade": {"websocket"}}})

@@ -17,7 +17,7 @@ type presence struct {
 
 func (a *api) presence(_ http.ResponseWriter, r *http.Request) ([]byte, error) {
 	topic := r.PathValue("topic")
-	if err := hub.CheckTopic(topic); err != nil {
+	if err := wire.CheckTopic(topic); err != nil {
 		return nil, err
 	}
 	after, limit, err := pageOf(r)

@@ -116,10 +116,7 @@ func (a *api) complain(r *http.Request, err error) {
 
 func (a *api) topic(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	topic := strings.Clone(r.PathValue("topic")) // the hub keeps it, and not the request that it is part of
-	if hub.CheckFilter(topic) == nil && hub.IsFilter(topic) {
-		return nil, wire.ErrWildcards
-	}
-	if err := hub.CheckTopic(topic); err != nil {
+	if err := wire.CheckTopic(topic); err != nil {
 		return nil, err
 	}
 	if r.Method == http.MethodPost {

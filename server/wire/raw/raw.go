@@ -142,7 +142,7 @@ func (w *Wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 // join makes a member of the topic that has no socket yet.
 func (w *Wire) join(r *http.Request) (*member, error) {
 	topic := strings.Clone(r.PathValue("topic")) // and not the request that it is part of
-	if err := hub.CheckTopic(topic); err != nil {
+	if err := wire.CheckTopic(topic); err != nil {
 		return nil, err
 	}
 	query, err := wire.Query(r)
