@@ -28,8 +28,8 @@ type Message struct {
 	Data []byte // of a message received it is the receiver's
 
 	// Key, if not empty, names what the message is the latest state of. At most
-	// 128 bytes. A message with a Key and no Data says that there is no such state
-	// any more.
+	// 128 bytes. A message with a Key and no Data, of any Kind, says that there is no
+	// such state any more.
 	Key string
 
 	// ID makes it harmless to publish the message again, also by another process:
@@ -56,6 +56,9 @@ func (m *Message) check() error {
 			return errors.New("client: the text is not UTF-8: publish it as Binary")
 		}
 	case JSON:
+		if len(m.Data) == 0 && m.Key != "" {
+			return nil // sent without data, it removes the key
+		}
 		if !utf8.Valid(m.Data) || !json.Valid(m.Data) {
 			return errors.New("client: the data is not one JSON value: publish it as Text or Binary")
 		}

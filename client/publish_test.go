@@ -27,6 +27,7 @@ func TestPublish(t *testing.T) {
 		{"bytes", Message{Kind: Binary, Data: []byte{0, 255}}, `{"pub":"a","base64":"AP8=","id":1}`},
 		{"no bytes", Message{Kind: Binary}, `{"pub":"a","base64":"","id":1}`},
 		{"key and ID", Message{Key: "k", ID: "mine"}, `{"pub":"a","text":"","key":"k","idem":"mine","id":1}`},
+		{"no JSON removes the key", Message{Kind: JSON, Key: "k", ID: "mine"}, `{"pub":"a","key":"k","idem":"mine","id":1}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *scripted) {
