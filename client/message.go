@@ -95,7 +95,8 @@ const (
 
 	// GapEvent says that messages are lost which should have come now. Topic is
 	// the filter and At the position behind them. A topic that keeps the latest
-	// message of each key then begins again with these.
+	// message of each key then goes on with those that are newer than the position
+	// before; that a key was removed may be among what is lost.
 	GapEvent
 
 	// PresenceEvent brings who is there, if SubscribeOptions.Presence is set.

@@ -208,6 +208,27 @@ func TestLatestOfEachKey(t *testing.T) {
 	})
 }
 
+// After a gap come those of the latest that are newer than the cursor; last, filters and
+// history have the log.
+func TestLatestOfEachKeyBehindACursor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, json.Options{}, &hub.Options{Default: hub.Settings{Latest: true, MaxMessages: 1}})
+		c := s.connect()
+		c.ask(`{"pub":"prices","key":"a","data":1,"id":1}`, `{"ok":1,"at":"CURSOR"}`)
+		seen := s.publishText("prices", "seen")
+		c.ask(`{"pub":"prices","key":"b","data":2,"id":2}`, `{"ok":2,"at":"CURSOR"}`)
+		c.ask(`{"pub":"prices","key":"c","data":3,"id":3}`, `{"ok":3,"at":"CURSOR"}`)
+		two, three := `"at":"CURSOR","ts":TIME,"data":2,"key":"b"}`, `"at":"CURSOR","ts":TIME,"data":3,"key":"c"}`
+		c.ask(`{"sub":"prices","after":"`+seen.String()+`"}`, `{"sub":"prices","at":"CURSOR","gap":true}`)
+		c.expect(`{"t":"prices",`+two, `{"t":"prices",`+three)
+		c.ask(`{"sub":"prices","last":2}`, `{"sub":"prices","at":"CURSOR","gap":false}`)
+		c.expect(`{"t":"prices",` + three)
+		c.ask(`{"sub":"*","after":"`+seen.String()+`"}`, `{"sub":"*","at":"CURSOR","gap":true}`)
+		c.expect(`{"t":"prices","sub":"*",` + three)
+		c.ask(`{"get":"prices","after":"`+seen.String()+`","id":4}`, `{"ok":4,"messages":[{`+three+`],"at":"CURSOR","gap":true,"more":false}`)
+	})
+}
+
 func TestPresence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, json.Options{}, nil)
