@@ -55,8 +55,8 @@ func TestChaos(t *testing.T) {
 		durable  bool
 		duration time.Duration
 	}{
-		{"durable", true, 25 * time.Second},
-		{"in memory", false, 18 * time.Second},
+		{"durable", true, 23 * time.Second},
+		{"in memory", false, 16 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -72,7 +72,9 @@ func (a *actor) attend(stays bool, path string, ask map[string]any, o *Observer)
 		conn, err := a.socket(path)
 		if err == nil {
 			ctx, cancel := a.process()
-			a.listen(ctx, conn, ask, o)
+			if stays || !a.isCalm() { // otherwise nothing would end ctx
+				a.listen(ctx, conn, ask, o)
+			}
 			cancel()
 			a.part(conn)
 		}

@@ -92,14 +92,16 @@ func (b *breaker) inSubscriber(form string, f func(s *Subscriber)) *History {
 
 // inMessages returns the history with a change at one message, which came once, right behind
 // another one and before a third one. Where nobody but those who were told no cursor knows
-// of it, its loss is not to be noticed, so it is one that was acknowledged.
+// of it, its loss is not to be noticed, so it is one that was acknowledged, and at this place.
 func (b *breaker) inMessages(form string, f func(e []Event, i int) []Event) *History {
 	found := false
 	out := b.inSubscriber(form, func(s *Subscriber) {
-		acked := make(map[ID]bool)
+		acked, placed := make(map[ID]bool), make(map[place]bool)
 		for _, a := range b.h.Acks {
 			acked[a.ID] = true
+			placed[placeOf(a.At)] = true
 		}
+		once := sentOnce(b.h)
 		count := make(map[ID]int)
 		for _, e := range s.Events {
 			if e.What == Received {
@@ -109,7 +111,9 @@ func (b *breaker) inMessages(form string, f func(e []Event, i int) []Event) *His
 		suits := func(e Event) bool { return e.What == Received && count[e.ID] == 1 && acked[e.ID] }
 		var at []int
 		for i := 1; i+1 < len(s.Events); i++ {
-			if suits(s.Events[i-1]) && suits(s.Events[i]) && suits(s.Events[i+1]) {
+			e := s.Events[i]
+			known := once[e.ID] || b.h.Durable || placed[placeOf(e.At)]
+			if suits(s.Events[i-1]) && suits(e) && known && suits(s.Events[i+1]) {
 				at = append(at, i)
 			}
 		}

@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -163,17 +162,6 @@ func (h *History) String() string {
 		b.WriteString(h.Room.String())
 	}
 	return b.String()
-}
-
-// isInLife tells whether a position is of the life of the server in which the last one of s
-// was.
-func (s *Subscriber) isInLife(at Cursor) bool {
-	for _, e := range slices.Backward(s.Events) {
-		if !e.At.IsZero() {
-			return e.At.Epoch == at.Epoch
-		}
-	}
-	return false
 }
 
 // A Count is how many events of each kind there were, and when the last one was.

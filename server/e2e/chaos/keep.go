@@ -46,7 +46,12 @@ func (r *run) keepAll(k *Keyed) {
 		name string
 		keep func(a *actor, k *Keyed, s *Keeper)
 	}{
-		{"json", func(a *actor, k *Keyed, s *Keeper) { a.keepJSON(k, s, false) }},
+		{"json", func(a *actor, k *Keyed, s *Keeper) {
+			if k.Conflates {
+				a.goStraight() // as one of the other slow ones
+			}
+			a.keepJSON(k, s, false)
+		}},
 		{"json-anew", func(a *actor, k *Keyed, s *Keeper) { a.keepJSON(k, s, true) }},
 		{"client", (*actor).keepClient},
 		{"sse", (*actor).keepEvents},
@@ -55,8 +60,8 @@ func (r *run) keepAll(k *Keyed) {
 		k.Keepers = append(k.Keepers, s)
 		a := r.actor(s.Name)
 		if k.Conflates {
-			burst := r.straight(s.Name + "-burst")
-			a.stallWith(burst, burst.changes(func() int { return maxSize / 3 }, k))
+			burst := r.actor(s.Name + "-burst")
+			a.stallWith(burst, burst.changes(func() int { return stallSize }, k))
 		}
 		r.attached.Add(1)
 		r.subscribers.Go(func() { form.keep(a, k, s) })

@@ -159,13 +159,3 @@ func (t *keyTruth) between(a, b Change) int {
 
 // byOffset orders changes of one life of the server.
 func byOffset(a, b Change) int { return cmp.Compare(a.At.Offset, b.At.Offset) }
-
-// isTroubled tells whether something was not given to somebody: because it was lost, or
-// conflated.
-func (k *Keyed) isTroubled() bool {
-	t := newKeyTruth(k)
-	return slices.ContainsFunc(k.Keepers, func(s *Keeper) bool {
-		n := t.count(k, s)
-		return n.Skipped > 0 || n.Gaps > 0 && !k.Conflates
-	})
-}

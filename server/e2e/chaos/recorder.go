@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -21,7 +20,6 @@ type recorder struct {
 	keys   map[string]uint32 // of all topics with keys
 	quiet  bool              // what is told of presence is not of interest any more
 
-	ended, dropped int // how often slow ones were ended, and not given the oldest
 }
 
 func newRecorder(h *History) *recorder {
@@ -62,6 +60,13 @@ func (r *recorder) ack(a Ack) {
 	}
 }
 
+// acks returns how often a publisher was told that its message is stored.
+func (r *recorder) acks() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.h.Acks)
+}
+
 // killed takes the time of a kill.
 func (r *recorder) killed() {
 	r.mu.Lock()
@@ -74,9 +79,6 @@ func (r *recorder) farewell(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.h.Farewells[text]++
-	if strings.Contains(text, "slow") {
-		r.ended++
-	}
 }
 
 // trouble takes what must not happen.
@@ -100,11 +102,6 @@ func (r *recorder) connected(s *Subscriber, at Cursor) {
 
 // gap takes a gap that s was told of.
 func (r *recorder) gap(s *Subscriber, at Cursor) {
-	if s.Drops && s.isInLife(at) {
-		r.mu.Lock()
-		r.dropped++
-		r.mu.Unlock()
-	}
 	s.Events = append(s.Events, Event{What: Gap, At: at, When: r.now()})
 }
 
