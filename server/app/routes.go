@@ -46,7 +46,7 @@ type forms struct {
 	pages           handshake.Policy // which may open the echo
 	stream          http.Handler
 	http            poll.Handlers
-	none            http.Handler // below /t/, where no topic is
+	none            http.Handler // at and below /t, where no topic is
 }
 
 func (f *forms) routes() http.Handler {
@@ -56,6 +56,7 @@ func (f *forms) routes() http.Handler {
 	mux.HandleFunc("/echo", f.openEcho)
 	mux.Handle("/t/{topic}", f.topic())
 	mux.Handle("/t/{topic}/presence", f.http.Presence)
+	mux.Handle("/t", f.none)
 	mux.Handle("/t/", f.none)
 	mux.Handle("/topics", f.http.Topics)
 	mux.Handle("/batch", f.http.Batch)
@@ -97,7 +98,7 @@ func isHandshake(r *http.Request) bool {
 	return r.Header.Get("Sec-WebSocket-Key") != "" || handshake.HasToken(r.Header["Upgrade"], "websocket")
 }
 
-// notTopic answers what is below /t/ and nothing.
+// notTopic answers what is at or below /t, and nothing.
 func notTopic(w http.ResponseWriter, r *http.Request) {
 	wire.Problem(w, r, &wire.Refusal{
 		Status: http.StatusNotFound,
