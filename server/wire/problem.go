@@ -132,12 +132,13 @@ func MethodNotAllowed(allow string) error {
 	}
 }
 
-// NotAcceptable is the error for a request that accepts none of the forms there are.
+// NotAcceptable is the error for a request that accepts none of the forms there are: JSON,
+// and of topics that are read a stream.
 func NotAcceptable() error {
 	return &Refusal{
 		Status: http.StatusNotAcceptable,
 		Code:   "bad_request",
-		Detail: "Accept allows neither application/json nor text/event-stream, which are the forms there are",
+		Detail: "Accept does not allow application/json, which this answers with; GET of a topic knows text/event-stream, too",
 	}
 }
 
