@@ -125,7 +125,8 @@ func (r *recorder) present(o *Observer, p Presence) {
 }
 
 // settle waits until all observers know who is there, not for ever, and then listens no more.
-func (r *run) settle() {
+// It tells whether they do.
+func (r *run) settle() (settled bool) {
 	known := func() bool {
 		r.rec.mu.Lock()
 		defer r.rec.mu.Unlock()
@@ -137,12 +138,11 @@ func (r *run) settle() {
 		}
 		return true
 	}
-	for until := time.Now().Add(calmPatience); !known() && time.Now().Before(until); {
-		if !r.pause(50 * time.Millisecond) {
-			return
-		}
+	for until := time.Now().Add(calmPatience); !settled && time.Now().Before(until) && r.pause(50*time.Millisecond); {
+		settled = known()
 	}
 	r.rec.mu.Lock()
 	defer r.rec.mu.Unlock()
 	r.rec.quiet = true
+	return settled
 }

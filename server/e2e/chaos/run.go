@@ -160,23 +160,13 @@ func (r *run) all() error {
 	r.attendAll()
 	r.proxy.Disturb()
 	r.trouble()
-	close(r.calm)
-	r.proxy.Calm()
-	if !r.within(&r.bursts) {
-		r.rec.trouble("not all slow subscribers were slow in the calm")
-	}
-	close(r.stop)
-	if !r.within(&r.publishers) {
-		r.rec.trouble("not all publishers were told that their messages are stored")
-	}
-	r.log("all that was published is stored")
+	r.becalm()
 	if err := r.finish(); err != nil {
 		return err
 	}
 	r.within(&r.subscribers) // those that do not end are in the history
 	r.log("the subscribers are at the end")
-	r.settle()
-	r.log("the observers know who is present")
+	r.log("the observers know who is present: %v", r.settle())
 	if r.Data != "" {
 		if err := r.comeLate(); err != nil {
 			return err
@@ -193,6 +183,20 @@ func (r *run) all() error {
 	}
 	r.log("the server has ended")
 	return nil
+}
+
+// becalm ends the trouble, and then what is published.
+func (r *run) becalm() {
+	close(r.calm)
+	r.proxy.Calm()
+	if !r.within(&r.bursts) {
+		r.rec.trouble("not all slow subscribers were slow in the calm")
+	}
+	close(r.stop)
+	if !r.within(&r.publishers) {
+		r.rec.trouble("not all publishers were told that their messages are stored")
+	}
+	r.log("all that was published is stored")
 }
 
 // comeLate kills the server once more, and has subscribers begin with what is on its disk
