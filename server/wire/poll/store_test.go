@@ -26,28 +26,30 @@ func TestDiskFails(t *testing.T) {
 		defer h.Close()
 		var log bytes.Buffer
 		p := poll.New(h, &poll.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
-		do := func(handler http.Handler, body string) *httptest.ResponseRecorder {
+		do := func(handler http.Handler, body, id string) *httptest.ResponseRecorder {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
 			r.Header.Set("Content-Type", "application/json")
-			r.Header.Set("Idempotency-Key", "k")
+			if id != "" {
+				r.Header.Set("Idempotency-Key", id)
+			}
 			r.SetPathValue("topic", "a")
 			w := httptest.NewRecorder()
 			handler.ServeHTTP(w, r)
 			return w
 		}
 		store.FailAppend(errors.New("write /secret/path: no space left on device"))
-		w := do(p.Topic, "1")
+		w := do(p.Topic, "1", "k")
 		assert.Equal(t, w.Code, http.StatusServiceUnavailable)
 		assert.Contains(t, w.Body.String(), `"code":"unavailable","retry":true`)
 		assert.True(t, !strings.Contains(w.Body.String(), "secret"), "a client is told of a file")
 		assert.Contains(t, log.String(), "no space left on device")
 
 		store.FailAppend(errors.New("write /secret/path: no space left on device"))
-		assert.Contains(t, do(p.Batch, `[{"pub":"a","data":1}]`).Body.String(), `{"results":[{"code":"unavailable","retry":true,`)
+		assert.Contains(t, do(p.Batch, `[{"pub":"a","data":1}]`, "").Body.String(), `{"results":[{"code":"unavailable","retry":true,`)
 		assert.Equal(t, strings.Count(log.String(), "\n"), 1) // once a second
 
 		store.FailAppend(nil)
-		w = do(p.Topic, "1")
+		w = do(p.Topic, "1", "k")
 		assert.Equal(t, w.Code, http.StatusOK)
 		assert.True(t, !strings.Contains(w.Body.String(), "duplicate"), "what failed is taken for a message")
 	})
