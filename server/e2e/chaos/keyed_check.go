@@ -107,7 +107,9 @@ func (f *keeping) compare() {
 		has := got.Seq != Removal && !got.At.IsZero()
 		want, is := f.t.latest(uint32(key), f.k.Last.At.Epoch)
 		switch {
-		case is && (!has || placeOf(got.At) != placeOf(want.At)):
+		case is && !has:
+			f.complain(Missing, "at the end it does not have %s at %s", f.k.name(want), want.At)
+		case is && placeOf(got.At) != placeOf(want.At):
 			f.complain(Missing, "at the end it has %s at %s, which is %s at %s", f.k.name(got), got.At, f.k.name(want), want.At)
 		case !is && has && sure:
 			f.complain(Missing, "at the end it has %s, which is removed, without a gap", f.k.name(got))
