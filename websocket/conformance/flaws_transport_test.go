@@ -19,7 +19,7 @@ func transportFlaws() []flawed {
 		{setup: secure, flaw: "drops TLS without close_notify", tests: `^transport/§7\.1\.1 TLS`, worse: NotStrict},
 		{flaw: "resets TCP", tests: `^transport/§7\.1\.1 TCP`, worse: NotStrict},
 		{flaw: "echoes messages in the wrong order", tests: `^transport/§5\.4 (2,000 (texts|mess)|500)`},
-		{flaw: "wants frames in one read", tests: `^transport/§5\.2 (text|ping)`, chance: true},
+		{flaw: "wants frames in one read", tests: `^transport/§5\.2 (text|ping)`},
 		{flaw: "loses what is read late", tests: `^transport/§5\.4 6 MiB`},
 		{flaw: "fails on pongs nobody asked for", tests: `^transport/§5\.5\.3 2,000`, worse: Informational},
 		{only: "client", flaw: "ends TCP first", tests: `^transport/§5\.5\.1 the client leaves`, worse: Informational},
