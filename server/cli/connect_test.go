@@ -265,11 +265,11 @@ func TestRefusals(t *testing.T) {
 }
 
 // freePort returns an address on which nothing listens. It stays free: the ports that systems
-// give to clients lie higher.
+// give to clients lie higher, those of the end-to-end tests below 28000.
 func freePort(t *testing.T) string {
 	t.Helper()
 	for range 100 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 28000+rand.IntN(4000)))
 		if err != nil {
 			continue
 		}

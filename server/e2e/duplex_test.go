@@ -190,12 +190,18 @@ func serveDuplex(t testing.TB, address string, args ...string) *server {
 // ws returns the URL of a WebSocket of the server.
 func (s *server) ws(path string) string { return socketURL(s.url) + path }
 
-// freeAddress returns an address that nobody uses. It stays free: the ports that
-// systems give to clients lie higher.
+// givenAddresses are those that tests have got, whose servers may not listen at the moment.
+var givenAddresses sync.Map
+
+// freeAddress returns an address that nobody uses, and that no other test gets. It stays free:
+// the ports that systems give to clients lie higher, those of the tests of cli above 28000.
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
+		address := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(8000))
+		if _, given := givenAddresses.LoadOrStore(address, true); given {
+			continue
+		}
 		l, err := net.Listen("tcp", address)
 		if errors.Is(err, syscall.EADDRINUSE) {
 			continue

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -37,7 +36,8 @@ type program struct {
 	trouble []string // those that no program may write
 }
 
-// start starts it and waits until it answers.
+// start starts it and waits until it says that it listens. That somebody answers at the
+// address would not do: it may be another program that has taken it.
 func (p *program) start(ctx context.Context) error {
 	p.cmd = exec.Command(p.path, append([]string{"serve", "--listen", p.address, "--log-format", "json"}, p.args...)...) //nolint:gosec // the caller's program
 	stderr, err := p.cmd.StderrPipe()
@@ -47,48 +47,36 @@ func (p *program) start(ctx context.Context) error {
 	if err := p.cmd.Start(); err != nil {
 		return err
 	}
-	exited := make(chan struct{})
+	exited, listens := make(chan struct{}), make(chan struct{})
 	p.exited = exited
 	go func(cmd *exec.Cmd) {
 		defer close(exited)
-		p.collect(stderr)
+		p.collect(stderr, listens)
 		_ = cmd.Wait() // the status is in ProcessState
 	}(p.cmd)
-	return p.ready(ctx)
-}
-
-// ready waits until the server answers.
-func (p *program) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.address+"/healthz", http.NoBody)
-		if err != nil {
-			return err
-		}
-		r.Close = true
-		if resp, err := http.DefaultClient.Do(r); err == nil {
-			_ = resp.Body.Close()
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-p.exited:
-			return fmt.Errorf("the server ended at its start: %s", p.last())
-		case <-ctx.Done():
-			return fmt.Errorf("the server did not answer within %v: %s", startPatience, p.last())
-		}
+	select {
+	case <-listens:
+		return nil
+	case <-exited:
+		return fmt.Errorf("the server ended at its start: %s", p.last())
+	case <-ctx.Done():
+		return fmt.Errorf("the server did not listen within %v: %s", startPatience, p.last())
 	}
 }
 
-// collect keeps the last lines of r, and those that tell of a fault of the program.
-func (p *program) collect(r io.Reader) {
+// collect keeps the last lines of r, and those that tell of a fault of the program. It closes
+// listens when the program says that it does.
+func (p *program) collect(r io.Reader, listens chan<- struct{}) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		line := lines.Text()
+		if listens != nil && strings.Contains(line, `"msg":"listening"`) {
+			close(listens)
+			listens = nil
+		}
 		p.mu.Lock()
 		if p.tail = append(p.tail, line); len(p.tail) > 40 {
 			p.tail = p.tail[1:]
