@@ -1,16 +1,23 @@
 package load
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/duplexhq/duplex/websocket/frame"
 )
 
 // FanOut has the first connection send messages and waits until each has reached
 // all connections. The Messages of its Result are those received by all together.
 func (s *Set) FanOut(ctx context.Context, f *FanOut) (*Result, error) {
+	if err := s.settle(); err != nil {
+		return nil, err
+	}
 	s.begin(f.Message)
 	for i := range s.conns {
 		s.conns[i].inFlight = 0 // counts what came
@@ -28,6 +35,48 @@ func (s *Set) FanOut(ctx context.Context, f *FanOut) (*Result, error) {
 		err = ctx.Err()
 	}
 	return p.r, err
+}
+
+// settle waits until every connection has answered a ping, once. A server may answer a
+// handshake before it has made the connection one of those that messages go to, and it
+// reads only after that.
+func (s *Set) settle() error {
+	if s.settled {
+		return nil
+	}
+	ping := frame.AppendHeader(nil, frame.Header{Fin: true, Opcode: frame.OpPing, Masked: true})
+	pong := frame.AppendHeader(nil, frame.Header{Fin: true, Opcode: frame.OpPong})
+	came := make([]int, len(s.conns)) // bytes of the pong
+	for i := range s.conns {
+		n, err := send(s.conns[i].fd, ping)
+		if err == nil && n < len(ping) {
+			err = io.ErrShortWrite
+		}
+		if err != nil {
+			return fmt.Errorf("a ping cannot be sent: %w", err)
+		}
+	}
+	for left := len(s.conns); left > 0; {
+		events, err := s.poller.wait()
+		if err != nil {
+			return fmt.Errorf("%d connections have not answered a ping: %w", left, err)
+		}
+		for _, ev := range events {
+			n, err := receive(s.conns[ev.Fd].fd, s.in)
+			if err != nil {
+				return err
+			}
+			at := came[ev.Fd]
+			if n > len(pong)-at || !bytes.Equal(s.in[:n], pong[at:at+n]) {
+				return fmt.Errorf("%x came, where the answer to a ping must", s.in[:n])
+			}
+			if came[ev.Fd] += n; came[ev.Fd] == len(pong) && n > 0 {
+				left--
+			}
+		}
+	}
+	s.settled = true
+	return nil
 }
 
 // A publication is a slice of fan-out. Message i stands at i modulo outstanding.

@@ -9,6 +9,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -280,4 +282,35 @@ func TestConnect(t *testing.T) {
 	assert.NoError(t, err)
 	assert.True(t, r.Messages >= 4, "hardly any handshakes")
 	assert.Equal(t, r.Latency.Count(), r.Messages)
+}
+
+// A server may answer the handshake before messages go to the connection: it is waited for.
+func TestFanOutOfAServerThatLetsInLate(t *testing.T) {
+	var entered atomic.Int32
+	var mu sync.Mutex
+	var room []*websocket.Conn
+	srv := httptest.NewServer(websocket.Handler(func(ctx context.Context, c *websocket.Conn) error {
+		if entered.Add(1) > 1 { // all but the one that publishes
+			time.Sleep(50 * time.Millisecond)
+		}
+		mu.Lock()
+		room = append(room, c)
+		mu.Unlock()
+		for {
+			kind, p, err := c.Read(ctx)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			for _, c := range room {
+				_ = c.Write(ctx, kind, p)
+			}
+			mu.Unlock()
+		}
+	}, nil))
+	t.Cleanup(srv.Close)
+	s := open(t, &load.Target{Addr: srv.Listener.Addr().String(), Path: "/"}, 5)
+	r, err := s.FanOut(t.Context(), &load.FanOut{Message: load.Message{Size: 10}, Duration: time.Millisecond})
+	assert.NoError(t, err)
+	assert.Equal(t, r.Messages%5, int64(0))
 }

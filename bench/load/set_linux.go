@@ -29,6 +29,7 @@ type Set struct {
 
 	takeover bool // the server may refer to earlier messages when it compresses
 	framed   bool // the server sends messages in several frames
+	settled  bool // all connections have answered a ping
 }
 
 // A conn is one connection.
