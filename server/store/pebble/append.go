@@ -29,7 +29,7 @@ func (s *Store) Append(batch []hub.Entry) error {
 		return err
 	}
 	b := s.db.NewBatch()
-	defer b.Close()
+	defer s.release(b)
 	infos := make(map[string]*info)
 	for i := range batch {
 		if err := s.add(b, &batch[i], infos); err != nil {

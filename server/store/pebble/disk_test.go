@@ -134,16 +134,38 @@ func TestSyncedSoon(t *testing.T) {
 // When a sync fails that nobody waits for, the next who writes is told.
 func TestSyncFailsLater(t *testing.T) {
 	var on atomic.Bool
+	appended := make(chan struct{})
 	told := make(chan string, 1000)
 	log := slog.New(slog.NewTextHandler(writerFunc(func(p []byte) { told <- string(p) }), &slog.HandlerOptions{Level: slog.LevelError}))
 	disk := vfs.NewCrashableMem()
-	s := openOn(t, failing(disk, &on, errorfs.OpFileSyncData), Options{Sync: SyncInterval, Interval: time.Millisecond, MinFree: -1, Log: log})
+	fs := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if on.Load() && op.Kind == errorfs.OpFileSyncData && strings.HasSuffix(op.Path, ".log") {
+			<-appended
+			return errDisk
+		}
+		return nil
+	}))
+	s := openOn(t, fs, Options{Sync: SyncInterval, Interval: time.Millisecond, MinFree: -1, Log: log})
 	on.Store(true)
 	assert.NoError(t, s.Append([]hub.Entry{entryAt("room", 1)}))
+	close(appended)
 	assert.Contains(t, <-told, "the disk is gone")
 	assert.ErrorIs(t, s.Append([]hub.Entry{entryAt("room", 2)}), errDisk)
 	s = openOn(t, disk.CrashClone(vfs.CrashCloneCfg{}), Options{boot: booted("another")})
 	assert.True(t, s.State().Torn, "something may be lost")
+}
+
+// A batch that has entered the database when something else fails may still be under way: it
+// is not given back, to be another one.
+func TestBatchUnderWayIsNotGivenBack(t *testing.T) {
+	s := openOn(t, vfs.NewMem(), Options{MinFree: -1, Log: slog.New(slog.DiscardHandler)})
+	b := s.db.NewBatch()
+	setNumber(b, keyLast, 1)
+	assert.NoError(t, s.write(b, true))
+	assert.ErrorIs(t, s.fail(errDisk), errDisk)
+	s.release(b)
+	assert.Equal(t, b.Count(), uint32(1))
+	assert.NoError(t, b.SyncWait())
 }
 
 // fullDisk is a file system that tells how much is free.

@@ -167,7 +167,7 @@ func (s *Store) begin() error {
 	s.unsaved.after, s.unsaved.save = s.o.Interval, s.save
 
 	b := s.db.NewBatch()
-	defer b.Close()
+	defer s.release(b)
 	setNumber(b, keyFormat, format)
 	setNumber(b, keyMode, uint64(s.o.Sync))
 	setNumber(b, keyBoot, boot)

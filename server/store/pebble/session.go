@@ -24,7 +24,7 @@ func (s *Store) SaveSessions(list []hub.SessionRecord) error {
 	defer s.sessions.Unlock()
 	// An indexed batch, in which a session can come twice.
 	b := s.db.NewIndexedBatch()
-	defer b.Close()
+	defer s.release(b)
 	for i := range list {
 		if err := s.saveSession(b, &list[i]); err != nil {
 			return err

@@ -111,6 +111,14 @@ func (s *Store) applyForGood(b *lsm.Batch) error {
 	return nil
 }
 
+// release gives a batch back, unless something has failed: then the database may still look at
+// one that it has taken, and the next batch would be made of the same memory.
+func (s *Store) release(b *lsm.Batch) {
+	if s.failure() == nil {
+		_ = b.Close()
+	}
+}
+
 // write lets a batch enter the database. The database panics, with its locks held, when
 // its log cannot be written: then it must not be touched again.
 func (s *Store) write(b *lsm.Batch, sync bool) (err error) {
@@ -143,7 +151,7 @@ func (s *Store) Restart(epoch uint64) error {
 	}
 	defer s.leave()
 	b := s.db.NewBatch()
-	defer b.Close()
+	defer s.release(b)
 	setNumber(b, keyEpoch, epoch)
 	_ = b.Delete(keyTorn, nil)
 	if err := s.applyForGood(b); err != nil {
@@ -168,7 +176,7 @@ func (s *Store) Close() error {
 		b := s.db.NewBatch()
 		setNumber(b, keyClean, 1)
 		err = s.apply(b, true)
-		b.Close()
+		s.release(b)
 	}
 	if s.stuck { // closing it would wait forever; the directory stays locked
 		return err

@@ -69,7 +69,7 @@ func (s *Store) Trim(topic string, keep hub.Settings, now time.Time) (hub.LogInf
 		return in.LogInfo, err
 	}
 	b := s.db.NewBatch()
-	defer b.Close()
+	defer s.release(b)
 	if !boundsOf(&keep, now, true).hold(&in) {
 		if err := s.cut(b, &in, boundsOf(&keep, now, false)); err != nil {
 			return hub.LogInfo{}, err
