@@ -42,11 +42,11 @@ func appendCursor(dst []byte, at hub.Cursor) []byte {
 	return append(at.Append(append(dst, "id: "...)), '\n')
 }
 
-// appendEnvelope appends the event of a message as the object of the JSON forms, which is
-// one line.
+// appendEnvelope appends the event of a message as the object of the JSON forms, which has
+// the lines that its payload has if that is JSON.
 func appendEnvelope(dst []byte, m *hub.Message) []byte {
-	dst = append(appendCursor(dst, m.At), "data: "...)
-	return append(wire.AppendMessage(dst, m, true, ""), "\n\n"...)
+	dst = appendCursor(dst, m.At)
+	return append(appendData(dst, wire.AppendMessage(nil, m, true, "")), '\n')
 }
 
 // appendGap appends the event that says that messages before at are lost.

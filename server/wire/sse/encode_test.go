@@ -78,6 +78,8 @@ func TestAppendMessage(t *testing.T) {
 func TestAppendOthers(t *testing.T) {
 	m := &hub.Message{Topic: "a.b", Kind: hub.Text, Payload: []byte("x\r\ny"), Key: "k", At: at}
 	assert.Equal(t, string(appendEnvelope(nil, m)), "id: 1.z.10\ndata: {\"t\":\"a.b\",\"at\":\"1.z.10\",\"ts\":36,\"text\":\"x\\r\\ny\",\"key\":\"k\"}\n\n")
+	m = &hub.Message{Topic: "a", Kind: hub.JSON, Payload: []byte("{\r\n\n}"), At: at}
+	assert.Equal(t, string(appendEnvelope(nil, m)), "id: 1.z.10\n"+data(`{"t":"a","at":"1.z.10","ts":36,"data":{`, "", "}}")+"\n")
 	assert.Equal(t, string(appendGap(nil, at)), "id: 1.z.10\nevent: gap\ndata: {\"at\":\"1.z.10\"}\n\n")
 	assert.Equal(t, parseEvents(string(appendID(nil, at))), []event{{id: "1.z.10", kind: "message"}})
 	assert.Equal(t, parseEvents(string(appendKeepalive(nil, at))), []event{{id: "1.z.10", kind: "message"}})
@@ -89,6 +91,7 @@ func FuzzAppendMessage(f *testing.F) {
 	f.Add([]byte("a\r\n\rb\n"), uint8(hub.Text))
 	f.Add([]byte("\n\n:\nid\x00"), uint8(hub.JSON))
 	f.Add([]byte("\xff"), uint8(hub.Binary))
+	f.Add([]byte("[\n\n]"), uint8(hub.JSON))
 	f.Fuzz(func(t *testing.T, payload []byte, kind uint8) {
 		m := &hub.Message{Topic: "a", Kind: hub.Kind(kind % 3), Payload: payload, At: at}
 		if m.Kind != hub.Binary && !utf8.Valid(payload) {
